@@ -1,0 +1,119 @@
+"""What is known about a function without importing its library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.frozen import FrozenMapping
+
+__all__ = ["FunctionSpec", "ParameterSpec"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSpec:
+    """One parameter after the first array.
+
+    Attributes
+    ----------
+    type : str
+        ``int``, ``float``, ``bool``, ``str``, ``choice``, ``literal`` (any Python
+        literal: tuple, number or None), ``footprint`` (a shape name and radius), or
+        ``array`` (wired to an earlier step or a plate channel).
+    default : literal
+        The function's own default; None when `required`.
+    required : bool
+        The function has no default for it.
+    suggested : literal
+        What a form shows first for a required parameter; established by running.
+    optional : bool
+        None is a valid value.
+    unit : str
+        ``px``, ``µm``, ``s`` or empty.
+    kind : Kind or None
+        For arrays: the kind of data expected; None accepts any.
+    """
+
+    name: str
+    type: str
+    default: Any = None
+    required: bool = False
+    suggested: Any = None
+    optional: bool = False
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str = ""
+    help: str = ""
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSpec:
+    """One registered function.
+
+    Attributes
+    ----------
+    id : str
+        Public dotted name, e.g. ``skimage.filters.gaussian``; import it as written.
+    implementation : str
+        ``module:qualname`` under which the callable knows itself.
+    library : str
+        Key of the adapter in :mod:`napari_openhcs.functions.libraries`.
+    category : str
+        Topic for people: ``filter``, ``threshold``, ``segment``, ``morphology``,
+        ``measure``, ``projection``, ``intensity``, ``transform``, ``restoration`` …
+    first : str
+        Name of the first array parameter.
+    input_kinds : tuple of Kind
+        Kinds the first array may have.
+    ndims : tuple of int
+        Numbers of dimensions on which it was run: 2, 3 or both.
+    dtypes : FrozenMapping of str to str
+        dtype in → dtype out as established, on all dtypes it runs with.
+    unit_scaled : bool
+        Integer input is divided by its dtype's maximum inside.
+    shared_columns : tuple of str
+        For tables: columns that do not depend on the channel measured.
+    stack_component : str
+        Component a stack runs over when the step does not say: ``z`` for projections and
+        volumes, ``channel`` for a composite, ``field`` for stitching.
+    seconds_per_megapixel : float or None
+    """
+
+    id: str
+    implementation: str
+    library: str
+    library_version: str
+    memory_type_in: str
+    memory_type_out: str
+    contract: Contract
+    output_kind: Kind
+    category: str
+    summary: str
+    first: str = "image"
+    input_kinds: tuple[Kind, ...] = (Kind.IMAGE,)
+    ndims: tuple[int, ...] = (2, 3)
+    parameters: tuple[ParameterSpec, ...] = ()
+    dtypes: FrozenMapping[str, str] = field(default_factory=FrozenMapping)
+    unit_scaled: bool = False
+    shared_columns: tuple[str, ...] = ()
+    stack_component: str = "z"
+    doc_url: str = ""
+    synonyms: tuple[str, ...] = ()
+    seconds_per_megapixel: float | None = None
+
+    def parameter(self, name: str) -> ParameterSpec | None:
+        """Return a parameter by name, or None."""
+        return next((item for item in self.parameters if item.name == name), None)
+
+    @property
+    def array_parameters(self) -> tuple[ParameterSpec, ...]:
+        """Further arrays: parameters to be wired."""
+        return tuple(item for item in self.parameters if item.type == "array")
+
+    @property
+    def form_parameters(self) -> tuple[ParameterSpec, ...]:
+        """Parameters a form shows: all but arrays."""
+        return tuple(item for item in self.parameters if item.type != "array")
