@@ -7,6 +7,7 @@ Plans, plates and pipelines are made of frozen dataclasses, tuples and
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -93,8 +94,8 @@ def _encode(value: Any) -> Any:
 def _decode(target: Any, value: Any) -> Any:
     if typing.get_origin(target) is FrozenMapping:
         key, item = typing.get_args(target)
-        items: dict[Any, Any] = msgspec.convert(value, dict[key, item], dec_hook=_decode)
-        return FrozenMapping(items)
+        plain = types.GenericAlias(dict, (key, item))
+        return FrozenMapping(msgspec.convert(value, plain, dec_hook=_decode))
     raise NotImplementedError(f"{target} cannot be read from JSON")
 
 
