@@ -73,7 +73,9 @@ class FrozenMapping(Mapping[K, V]):
 
     def replace(self, **changes: Any) -> FrozenMapping[Any, Any]:
         """Return a copy with some values changed."""
-        return FrozenMapping({**self._items, **changes})
+        merged: dict[Any, Any] = dict(self._items)
+        merged.update(changes)
+        return FrozenMapping(merged)
 
 
 def freeze(value: Any) -> Any:
