@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
+
+from napari_openhcs.errors import PipelineError
 
 __all__ = ["PipelineConfig"]
 
@@ -39,3 +42,42 @@ class PipelineConfig:
     oom_retries: int = 2
     step_time_limit_s: float | None = None
     memory_fraction: float = 0.8
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use."""
+        for item in fields(self):
+            expected, accepts = _ACCEPTED[item.name]
+            value = getattr(self, item.name)
+            if not accepts(value):
+                raise PipelineError(
+                    f"The configuration's {item.name} is {value!r}: expected {expected}."
+                )
+
+
+def _whole(low: int, high: int) -> tuple[str, Any]:
+    return (
+        f"a whole number from {low} to {high}",
+        lambda value: type(value) is int and low <= value <= high,
+    )
+
+
+def _one_of(*choices: str) -> tuple[str, Any]:
+    return "one of " + ", ".join(choices), lambda value: value in choices
+
+
+_ACCEPTED: dict[str, tuple[str, Any]] = {
+    "ome_version": _one_of("0.5", "0.4"),
+    "compressor": _one_of("lz4", "zstd", "none"),
+    "level": _whole(1, 9),
+    "max_attempts": _whole(1, 100),
+    "stop_after_failures": _whole(0, 10_000),
+    "oom_retries": _whole(0, 100),
+    "step_time_limit_s": (
+        "None or a number of seconds above 0",
+        lambda value: value is None or (type(value) in (int, float) and value > 0),
+    ),
+    "memory_fraction": (
+        "a number above 0 and up to 1",
+        lambda value: type(value) in (int, float) and 0 < value <= 1,
+    ),
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -14,6 +14,30 @@ from napari_openhcs.frozen import FrozenMapping, freeze
 from napari_openhcs.functions.registry import function_id
 
 __all__ = ["Chain", "FunctionCall", "FunctionStep", "Pattern", "slug"]
+
+
+def _parameters(value: Any) -> FrozenMapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PipelineError(
+            f"The parameters of a function are {value!r}: expected a mapping such as "
+            '{"sigma": 1.5}.'
+        )
+    for name, item in value.items():
+        if not isinstance(name, str) or not _is_literal(item):
+            raise PipelineError(
+                f"Parameter {name!r} is {item!r}: expected text, a number, True, False, None, or "
+                "a tuple or mapping of those."
+            )
+    frozen: FrozenMapping[str, Any] = freeze(value)
+    return frozen
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_literal(item) for item in value)
+    if isinstance(value, Mapping):
+        return all(_is_literal(item) for pair in value.items() for item in pair)
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 @attrs.frozen
@@ -29,7 +53,7 @@ class FunctionCall:
     """
 
     function: str
-    parameters: FrozenMapping[str, Any] = attrs.field(factory=FrozenMapping, converter=freeze)
+    parameters: FrozenMapping[str, Any] = attrs.field(factory=FrozenMapping, converter=_parameters)
 
     def with_parameter(self, name: str, value: Any) -> FunctionCall:
         """Return a copy with one parameter set."""
@@ -40,6 +64,19 @@ class FunctionCall:
         kept = {key: value for key, value in self.parameters.items() if key != name}
         return attrs.evolve(self, parameters=kept)
 
+
+NAMED_DTYPES = (
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "int8",
+    "int16",
+    "int32",
+    "float32",
+    "float64",
+)
+"""dtypes a step's output can be given."""
 
 Chain = tuple[FunctionCall, ...]
 Pattern = FunctionCall | Chain | FrozenMapping[str, FunctionCall | Chain | None]
@@ -100,6 +137,10 @@ def _components(value: Any) -> tuple[str, ...] | None:
 
 
 def _selection(value: Any) -> FrozenMapping[str, tuple[str | int, ...]]:
+    if value is not None and not isinstance(value, Mapping):
+        raise PipelineError(
+            f'A step\'s select is {value!r}: expected a mapping such as {{"channel": "DAPI"}}.'
+        )
     selection = {
         str(key): tuple(item) if isinstance(item, list | tuple) else (item,)
         for key, item in dict(value or {}).items()
@@ -111,6 +152,47 @@ def _selection(value: Any) -> FrozenMapping[str, tuple[str | int, ...]]:
 def slug(name: str) -> str:
     """Return `name` as a lower-case word fit for a file: ``Split nuclei`` → ``split_nuclei``."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "step"
+
+
+def _check(expected: str, accepts: Callable[[Any], bool]) -> Any:
+    """Return an attrs validator that refuses a value in one sentence."""
+
+    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not accepts(value):
+            raise PipelineError(f"A step's {attribute.name} is {value!r}: expected {expected}.")
+
+    return validate
+
+
+_is_bool = _check("True or False", lambda value: isinstance(value, bool))
+_is_text = _check("text", lambda value: isinstance(value, str))
+_is_component = _check(
+    f"None or one of {', '.join(COMPONENTS)}", lambda value: value is None or value in COMPONENTS
+)
+_is_seconds = _check(
+    "None or a number of seconds above 0",
+    lambda value: (
+        value is None
+        or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0)
+    ),
+)
+_is_dtype = _check(
+    f"'preserve', 'native' or one of {', '.join(NAMED_DTYPES)}",
+    lambda value: value in ("preserve", "native", *NAMED_DTYPES),
+)
+_is_wiring = _check(
+    'a mapping such as {"labels": "Split nuclei"}',
+    lambda value: all(isinstance(item, str) for pair in value.items() for item in pair),
+)
+
+
+def _wiring(value: Any) -> FrozenMapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PipelineError(
+            f"A step's inputs is {value!r}: expected a mapping such as "
+            '{"labels": "Split nuclei"}.'
+        )
+    return FrozenMapping(value)
 
 
 @attrs.frozen
@@ -155,24 +237,24 @@ class FunctionStep:
     """
 
     func: Pattern = attrs.field(converter=as_pattern)
-    name: str = attrs.field(kw_only=True, default="")
+    name: str = attrs.field(kw_only=True, default="", validator=_is_text)
     variable_components: tuple[str, ...] | None = attrs.field(
         kw_only=True, default=None, converter=_components
     )
-    group_by: str | None = attrs.field(kw_only=True, default=None)
-    input_source: str = attrs.field(kw_only=True, default="previous")
+    group_by: str | None = attrs.field(kw_only=True, default=None, validator=_is_component)
+    input_source: str = attrs.field(kw_only=True, default="previous", validator=_is_text)
     select: FrozenMapping[str, tuple[str | int, ...]] = attrs.field(
         kw_only=True, default=None, converter=_selection
     )
     inputs: FrozenMapping[str, str] = attrs.field(
-        kw_only=True, factory=FrozenMapping, converter=FrozenMapping
+        kw_only=True, factory=FrozenMapping, converter=_wiring, validator=_is_wiring
     )
-    volume: bool = attrs.field(kw_only=True, default=False)
-    materialize: bool = attrs.field(kw_only=True, default=False)
-    dtype: str = attrs.field(kw_only=True, default="preserve")
-    enabled: bool = attrs.field(kw_only=True, default=True)
-    time_limit_s: float | None = attrs.field(kw_only=True, default=None)
-    cpu_fallback: bool = attrs.field(kw_only=True, default=True)
+    volume: bool = attrs.field(kw_only=True, default=False, validator=_is_bool)
+    materialize: bool = attrs.field(kw_only=True, default=False, validator=_is_bool)
+    dtype: str = attrs.field(kw_only=True, default="preserve", validator=_is_dtype)
+    enabled: bool = attrs.field(kw_only=True, default=True, validator=_is_bool)
+    time_limit_s: float | None = attrs.field(kw_only=True, default=None, validator=_is_seconds)
+    cpu_fallback: bool = attrs.field(kw_only=True, default=True, validator=_is_bool)
 
     def replace(self, **changes: Any) -> FunctionStep:
         """Return a copy with some attributes changed."""

@@ -1,0 +1,257 @@
+"""Write a pipeline as Python source, formatted as ``ruff format`` would."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import attrs
+
+from napari_openhcs.errors import ParameterError
+from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.pipeline.config import PipelineConfig
+from napari_openhcs.pipeline.pipeline import Pipeline
+from napari_openhcs.pipeline.step import Chain, FunctionCall, FunctionStep, slug
+
+__all__ = ["format_literal", "write_pipeline"]
+
+LINE_LENGTH = 88
+INDENT = "    "
+
+_OWN_NAMES = ("FunctionStep", "Pipeline", "PipelineConfig", "main", "pipeline")
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A bracketed list of items, on one line if it fits, else one item a line."""
+
+    opening: str
+    items: tuple[tuple[str, _Node], ...]
+    closing: str
+    broken: bool = False
+
+    def flat(self) -> str:
+        inner = ", ".join(prefix + _flat(node) for prefix, node in self.items)
+        comma = "," if self.opening == "(" and len(self.items) == 1 else ""
+        return f"{self.opening}{inner}{comma}{self.closing}"
+
+
+_Node = str | _Group
+
+
+def _flat(node: _Node) -> str:
+    return node if isinstance(node, str) else node.flat()
+
+
+def _is_broken(node: _Node) -> bool:
+    return isinstance(node, _Group) and (
+        node.broken or any(_is_broken(item) for _, item in node.items)
+    )
+
+
+def _render(node: _Node, indent: int, before: int, after: int = 0) -> str:
+    """Lay out a node that starts at column `before`, with `after` characters behind it."""
+    if isinstance(node, str):
+        return node
+    if not _is_broken(node) and before + len(node.flat()) + after <= LINE_LENGTH:
+        return node.flat()
+    margin = INDENT * (indent + 1)
+    lines = [
+        f"{margin}{prefix}{_render(item, indent + 1, len(margin) + len(prefix), 1)},"
+        for prefix, item in node.items
+    ]
+    return "\n".join([node.opening, *lines, INDENT * indent + node.closing])
+
+
+def _text(value: str) -> str:
+    """Return a string literal in double quotes unless that needs more escapes."""
+    plain = repr(value)
+    if plain[0] == "'" and '"' not in value:
+        return f'"{plain[1:-1]}"'
+    return plain
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        raise ParameterError("A parameter is not a number (nan): a script cannot hold it.")
+    if math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"
+    return repr(value)
+
+
+def _literal(value: Any) -> _Node:
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    if isinstance(value, str):
+        return _text(str(value))
+    if isinstance(value, int):
+        return repr(int(value))
+    if isinstance(value, float):
+        return _number(float(value))
+    if isinstance(value, tuple | list):
+        return _Group("(", tuple(("", _literal(item)) for item in value), ")")
+    if isinstance(value, Mapping):
+        return _Group(
+            "{", tuple((f"{_flat(_literal(k))}: ", _literal(v)) for k, v in value.items()), "}"
+        )
+    raise ParameterError(
+        f"A parameter is {value!r} ({type(value).__name__}): a script can hold text, numbers, "
+        "True, False, None, and tuples and mappings of those."
+    )
+
+
+def format_literal(value: Any) -> str:
+    """Return a literal as it stands in a script, on one line."""
+    return _flat(_literal(value))
+
+
+class _Names:
+    """Which name each function has in the script."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._by_id: dict[str, str] = {}
+        taken = set(_OWN_NAMES) | set(dir(builtins)) | set(keyword.kwlist)
+        for step in pipeline:
+            for _, call in step.calls():
+                if call.function not in self._by_id:
+                    name = self._free_name(call.function, taken)
+                    taken.add(name)
+                    self._by_id[call.function] = name
+
+    @staticmethod
+    def _free_name(function: str, taken: set[str]) -> str:
+        *modules, name = function.split(".")
+        candidate = name
+        while candidate in taken and modules:
+            candidate = f"{modules.pop()}_{candidate}"
+        return candidate
+
+    def __getitem__(self, function: str) -> str:
+        return self._by_id[function]
+
+    def imports(self, own: list[str]) -> list[str]:
+        """Return the import lines, sorted as isort does within one block."""
+        modules: dict[str, list[str]] = {"napari_openhcs": own}
+        for function, name in self._by_id.items():
+            module, _, original = function.rpartition(".")
+            item = original if original == name else f"{original} as {name}"
+            modules.setdefault(module, []).append(item)
+        lines = []
+        for module in sorted(modules):
+            items = sorted(modules[module], key=_isort_key)
+            node = _Group("(", tuple(("", item) for item in items), ")")
+            flat = f"from {module} import {', '.join(items)}"
+            lines.append(
+                flat
+                if len(flat) <= LINE_LENGTH
+                else f"from {module} import {_render(attrs_broken(node), 0, 0)}"
+            )
+        return lines
+
+
+def attrs_broken(node: _Group) -> _Group:
+    """Return the group with one item a line."""
+    return _Group(node.opening, node.items, node.closing, broken=True)
+
+
+def _isort_key(name: str) -> tuple[int, str]:
+    """Sort CONSTANTS before Classes before functions, as isort and ruff do."""
+    plain = name.split(" ")[0]
+    rank = 0 if plain.isupper() and len(plain) > 1 else 1 if plain[:1].isupper() else 2
+    return rank, plain
+
+
+def _call(call: FunctionCall, names: _Names) -> _Node:
+    name = names[call.function]
+    if not call.parameters:
+        return name
+    return _Group("(", (("", name), ("", _literal(call.parameters))), ")")
+
+
+def _chain(chain: FunctionCall | Chain, names: _Names) -> _Node:
+    if isinstance(chain, FunctionCall):
+        return _call(chain, names)
+    return _Group("[", tuple(("", _call(call, names)) for call in chain), "]")
+
+
+def _pattern(step: FunctionStep, names: _Names) -> _Node:
+    if not isinstance(step.func, FrozenMapping):
+        return _chain(step.func, names)
+    return _Group(
+        "{",
+        tuple(
+            (f"{_text(key)}: ", "None" if chain is None else _chain(chain, names))
+            for key, chain in step.func.items()
+        ),
+        "}",
+    )
+
+
+def _unwrap(values: tuple[str | int, ...]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def _step(step: FunctionStep, names: _Names) -> _Node:
+    arguments: list[tuple[str, _Node]] = [("", _pattern(step, names))]
+    for attribute in attrs.fields(FunctionStep):
+        value = getattr(step, attribute.name)
+        if attribute.name == "func" or value == _DEFAULTS[attribute.name]:
+            continue
+        if attribute.name == "select":
+            value = {key: _unwrap(item) for key, item in value.items()}
+        arguments.append((f"{attribute.name}=", _literal(value)))
+    return _Group("FunctionStep(", tuple(arguments), ")")
+
+
+_plain = FunctionStep("none")
+_DEFAULTS = {item.name: getattr(_plain, item.name) for item in attrs.fields(FunctionStep)}
+
+
+def _config(config: PipelineConfig) -> _Node:
+    default = PipelineConfig()
+    changed = tuple(
+        (f"{item.name}=", _literal(getattr(config, item.name)))
+        for item in fields(PipelineConfig)
+        if getattr(config, item.name) != getattr(default, item.name)
+    )
+    return _Group("PipelineConfig(", changed, ")")
+
+
+def _docstring(name: str) -> str:
+    title = "".join(c for c in name if c.isprintable()).replace("\\", "/").replace('"', "'")
+    return (
+        f'"""{title.strip() or "Pipeline"}.\n\n'
+        f"Run it on a plate: python {slug(name)}.py PLATE --output OUT\n"
+        '"""'
+    )
+
+
+def write_pipeline(pipeline: Pipeline) -> str:
+    """Return a pipeline as source; see :func:`napari_openhcs.pipeline.script.export_script`."""
+    names = _Names(pipeline)
+    steps = _Group(
+        "[", tuple(("", _step(step, names)) for step in pipeline), "]", bool(pipeline.steps)
+    )
+    arguments: list[tuple[str, _Node]] = [("", steps), ("name=", _text(pipeline.name))]
+    own = ["FunctionStep", "Pipeline", "main"] if pipeline.steps else ["Pipeline", "main"]
+    if pipeline.config != PipelineConfig():
+        arguments.append(("config=", _config(pipeline.config)))
+        own.append("PipelineConfig")
+    body = _render(_Group("Pipeline(", tuple(arguments), ")"), 0, len("pipeline = "))
+    return "\n".join(
+        [
+            _docstring(pipeline.name),
+            "",
+            *names.imports(own),
+            "",
+            f"pipeline = {body}",
+            "",
+            'if __name__ == "__main__":',
+            f"{INDENT}raise SystemExit(main(pipeline))",
+            "",
+        ]
+    )
