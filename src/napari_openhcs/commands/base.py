@@ -1,0 +1,92 @@
+"""What a command is, and how it speaks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_openhcs.axes import parse_well
+from napari_openhcs.frozen import to_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["EXIT_FAILED", "EXIT_REFUSED", "EXIT_STOPPED", "Command"]
+
+EXIT_FAILED = 1
+EXIT_REFUSED = 2
+EXIT_STOPPED = 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the command line.
+
+    Attributes
+    ----------
+    name, help : str
+    add_arguments : callable
+        Adds the command's own arguments to its parser.
+    execute : callable
+        Takes the parsed arguments, returns the exit status.
+    """
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    execute: Callable[[argparse.Namespace], int]
+
+
+def print_json(document: Any) -> None:
+    """Write one JSON document to standard output."""
+    sys.stdout.write(to_json(document, indent=2).decode() + "\n")
+
+
+def console() -> Console:
+    """Return a console for people: standard output, colours where it is a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print a table for people: aligned columns, plain text where there is no terminal."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
+    """Print name and value pairs, one a line, aligned."""
+    pairs = [(name, value) for name, value in facts if value not in (None, "")]
+    width = max((len(name) for name, _ in pairs), default=0)
+    out = console()
+    for name, value in pairs:
+        out.print(f"{name:<{width}}  {value}", markup=False)
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """Split ``A01,B02`` at its commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def well_list(text: str) -> tuple[str, ...]:
+    """Split ``A1,b02`` into canonical well names."""
+    return tuple(parse_well(part) for part in comma_list(text))
+
+
+def human_bytes(count: float) -> str:
+    """Return a number of bytes for people: ``1.2 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

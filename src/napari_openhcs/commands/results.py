@@ -1,0 +1,35 @@
+"""``results``: what a run left."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_openhcs.commands.base import Command, print_facts, print_json
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="output folder of a run")
+
+
+def _execute(arguments: argparse.Namespace) -> int:
+    from napari_openhcs.ome_zarr.results import open_results
+
+    document = open_results(arguments.output).summary()
+    if arguments.json:
+        print_json(document)
+        return 0
+    tables = document["tables"]
+    print_facts(
+        [
+            ("plate", document["plate"]),
+            ("images", document["images"]),
+            ("labels", ", ".join(document["labels"])),
+            *((f"table {name}", f"{item['rows']:,} rows: {', '.join(item['columns'])}")
+              for name, item in tables.items()),
+        ]
+    )
+    return 0
+
+
+COMMAND = Command("results", "Say what a run left.", _arguments, _execute)
