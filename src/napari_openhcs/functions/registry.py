@@ -1,18 +1,142 @@
-"""The function registry, built from the catalogue on first access."""
+"""The function registry, built from the catalogues on first access.
+
+Listing imports no library.  Native functions and library functions alike come from the
+catalogue files; a library that is not installed is listed too (:func:`is_available`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
+from napari_openhcs.axes import VALID_MEMORY_TYPES
+from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError
+from napari_openhcs.functions.libraries import LIBRARIES
+from napari_openhcs.functions.libraries.base import import_function
+from napari_openhcs.functions.search import SearchIndex
+from napari_openhcs.functions.signature import signature_text
 from napari_openhcs.functions.spec import FunctionSpec
 
-__all__ = ["function_id", "get_function", "get_spec", "search", "specs"]
+__all__ = [
+    "FUNC_REGISTRY",
+    "counts",
+    "describe",
+    "function_id",
+    "get_function",
+    "get_functions_by_memory_type",
+    "get_spec",
+    "install_command",
+    "is_available",
+    "refresh",
+    "search",
+    "specs",
+]
 
 
-def specs() -> dict[str, FunctionSpec]:
+@dataclass(frozen=True)
+class _Content:
+    """All that is known, built at once so that every reader sees one state."""
+
+    specs: Mapping[str, FunctionSpec]
+    by_memory_type: Mapping[str, Mapping[str, FunctionSpec]]
+    by_implementation: Mapping[str, str]
+    catalogued: Mapping[str, str]
+    """Version for which each library's catalogue was made."""
+    signatures: Mapping[str, str]
+    index: SearchIndex
+
+
+_lock = threading.RLock()
+_content: _Content | None = None
+
+
+def _build() -> _Content:
+    found: dict[str, FunctionSpec] = {}
+    catalogued: dict[str, str] = {}
+    signatures: dict[str, str] = {}
+    for name, library in LIBRARIES.items():
+        catalogue = library.catalogue()
+        if catalogue is None:
+            continue
+        version = library.version() or catalogue.version
+        catalogued[name] = catalogue.version
+        signatures.update(catalogue.signatures)
+        for spec in catalogue.functions:
+            found.setdefault(spec.id, replace(spec, library_version=version))
+    ordered = {name: found[name] for name in sorted(found)}
+    by_memory_type = {
+        memory_type: MappingProxyType(
+            {name: spec for name, spec in ordered.items() if spec.memory_type_in == memory_type}
+        )
+        for memory_type in VALID_MEMORY_TYPES
+    }
+    return _Content(
+        specs=MappingProxyType(ordered),
+        by_memory_type=MappingProxyType(by_memory_type),
+        by_implementation={spec.implementation: name for name, spec in ordered.items()},
+        catalogued=catalogued,
+        signatures=signatures,
+        index=SearchIndex(ordered.values()),
+    )
+
+
+def _registry() -> _Content:
+    global _content
+    if _content is None:
+        with _lock:
+            if _content is None:
+                _content = _build()
+    return _content
+
+
+def refresh() -> None:
+    """Forget what was read; the next access reads the catalogues again."""
+    global _content
+    with _lock:
+        LIBRARIES.refresh()
+        _content = None
+
+
+class _ByMemoryType(Mapping[str, Mapping[str, FunctionSpec]]):
+    """Memory type → id → spec; built on first access."""
+
+    def __getitem__(self, memory_type: str) -> Mapping[str, FunctionSpec]:
+        return _registry().by_memory_type[memory_type]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VALID_MEMORY_TYPES)
+
+    def __len__(self) -> int:
+        return len(VALID_MEMORY_TYPES)
+
+
+FUNC_REGISTRY: Mapping[str, Mapping[str, FunctionSpec]] = _ByMemoryType()
+"""All functions by memory type of their input, then by id; built on first access."""
+
+
+def get_functions_by_memory_type(memory_type: str) -> Mapping[str, FunctionSpec]:
+    """Return the functions of one memory type by id.
+
+    Raises
+    ------
+    FunctionNotFoundError
+        `memory_type` is not one of :data:`~napari_openhcs.axes.VALID_MEMORY_TYPES`.
+    """
+    if memory_type not in VALID_MEMORY_TYPES:
+        raise FunctionNotFoundError(
+            f"'{memory_type}' is not a memory type: expected one of "
+            f"{', '.join(VALID_MEMORY_TYPES)}."
+        )
+    return FUNC_REGISTRY[memory_type]
+
+
+def specs() -> Mapping[str, FunctionSpec]:
     """Return all known functions by id, in the order of their ids.  Imports no library."""
-    raise NotImplementedError
+    return _registry().specs
 
 
 def get_spec(name: str) -> FunctionSpec:
@@ -23,7 +147,19 @@ def get_spec(name: str) -> FunctionSpec:
     FunctionNotFoundError
         The sentence names the nearest known ids.
     """
-    raise NotImplementedError
+    found = _registry().specs.get(name)
+    if found is None:
+        raise FunctionNotFoundError(_unknown(name))
+    return found
+
+
+def _unknown(name: str) -> str:
+    known = _registry().specs
+    last = name.rpartition(".")[2]
+    same = [item for item in known if item.rpartition(".")[2] == last]
+    near = same or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f": did you mean {' or '.join(near[:3])}?" if near else "."
+    return f"There is no registered function '{name}'{hint}"
 
 
 def get_function(name: str) -> Callable[..., Any]:
@@ -31,9 +167,41 @@ def get_function(name: str) -> Callable[..., Any]:
 
     Raises
     ------
-    FunctionNotFoundError, FunctionUnavailableError
+    FunctionNotFoundError
+        There is no such function.
+    FunctionUnavailableError
+        Its library is not installed or fails to import, or the installed version's function
+        differs from the one that was established.
     """
-    raise NotImplementedError
+    spec = get_spec(name)
+    if not is_available(spec):
+        raise FunctionUnavailableError(
+            f"{name} needs {LIBRARIES[spec.library].title}, which is not installed: run "
+            f"'{install_command(spec)}'."
+        )
+    try:
+        function = import_function(name)
+    except (ImportError, AttributeError) as error:
+        raise FunctionUnavailableError(
+            f"{name} cannot be imported ({error}): repair its library with "
+            f"'{install_command(spec)}'."
+        ) from error
+    _check_signature(spec, function)
+    return function
+
+
+def _check_signature(spec: FunctionSpec, function: Callable[..., Any]) -> None:
+    content = _registry()
+    established = content.catalogued.get(spec.library)
+    if established == spec.library_version or spec.id not in content.signatures:
+        return
+    found = signature_text(function)
+    if found != content.signatures[spec.id]:
+        raise FunctionUnavailableError(
+            f"{spec.id} of {spec.library} {spec.library_version} takes {found}, but version "
+            f"{established} that was tested takes {content.signatures[spec.id]}: install "
+            f"{LIBRARIES[spec.library].distribution}=={established}."
+        )
 
 
 def function_id(function: Callable[..., Any]) -> str:
@@ -44,9 +212,96 @@ def function_id(function: Callable[..., Any]) -> str:
     FunctionNotFoundError
         The callable is not registered.
     """
-    raise NotImplementedError
+    module = getattr(function, "__module__", None) or ""
+    qualified = getattr(function, "__qualname__", None) or type(function).__qualname__
+    content = _registry()
+    found = content.by_implementation.get(f"{module}:{qualified}")
+    if found is not None:
+        return found
+    # Another version of the library may keep the function in another private module.
+    root = module.partition(".")[0]
+    for name in content.specs:
+        if (
+            name.startswith(f"{root}.")
+            and name.endswith(f".{qualified}")
+            and (import_function(name) is function)
+        ):
+            return name
+    raise FunctionNotFoundError(_unknown(f"{module}.{qualified}"))
 
 
 def search(text: str, *, memory_type: str | None = None, limit: int = 50) -> list[FunctionSpec]:
-    """Return functions matching what a person typed, best first."""
-    raise NotImplementedError
+    """Return functions matching what a person typed, best first.
+
+    Parameters
+    ----------
+    text : str
+        Names or everyday words: ``gaus``, ``remove background``, ``count cells``.  An empty
+        text gives all functions by id.
+    memory_type : str, optional
+        Only functions that take this memory type.
+    limit : int
+        At most so many.
+    """
+    content = _registry()
+    chosen = (content.specs[name] for name in content.index.search(text))
+    matching = (spec for spec in chosen if memory_type in (None, spec.memory_type_in))
+    return [spec for spec, _ in zip(matching, range(limit), strict=False)]
+
+
+def is_available(spec: FunctionSpec) -> bool:
+    """Whether the function's library is installed.  Imports nothing."""
+    return spec.library in LIBRARIES and LIBRARIES[spec.library].is_available()
+
+
+def install_command(spec: FunctionSpec) -> str:
+    """Return the command that installs the function's library."""
+    return LIBRARIES[spec.library].install
+
+
+def counts() -> dict[str, int]:
+    """Return the number of known functions by memory type."""
+    return {memory_type: len(found) for memory_type, found in FUNC_REGISTRY.items()}
+
+
+def describe(spec: FunctionSpec) -> dict[str, Any]:
+    """Return a function as the command line's JSON shows it.
+
+    A default that JSON lacks (``inf``) is given as text.
+    """
+    return {
+        "id": spec.id,
+        "summary": spec.summary,
+        "memory_type_in": spec.memory_type_in,
+        "memory_type_out": spec.memory_type_out,
+        "library": spec.library,
+        "library_version": spec.library_version,
+        "category": spec.category,
+        "contract": spec.contract.value,
+        "input_kinds": [kind.value for kind in spec.input_kinds],
+        "output_kind": spec.output_kind.value,
+        "available": is_available(spec),
+        "install": install_command(spec),
+        "dtypes": dict(spec.dtypes),
+        "parameters": [
+            {
+                "name": item.name,
+                "type": item.type,
+                "default": _json_value(item.default),
+                "required": item.required,
+                "suggested": _json_value(item.suggested),
+                "choices": [_json_value(choice) for choice in item.choices],
+                "unit": item.unit,
+                "help": item.help,
+            }
+            for item in spec.parameters
+        ],
+    }
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_json_value(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return repr(value)
+    return value
