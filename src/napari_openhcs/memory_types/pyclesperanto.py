@@ -1,0 +1,100 @@
+"""pyclesperanto: OpenCL on any GPU, or on the CPU through PoCL."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+
+from napari_openhcs.memory_types.base import INTEGERS, MemoryType, host_free_memory
+
+__all__ = ["EXPORT", "PyclesperantoMemoryType"]
+
+
+class PyclesperantoMemoryType(MemoryType):
+    """Arrays on OpenCL devices.
+
+    They hold numbers of at most 32 bits.  A bool array becomes uint8 with the values 0 and
+    1 and comes back as such.
+    """
+
+    name = "pyclesperanto"
+    library = "pyclesperanto"
+    install = 'pip install "napari-openhcs[pyclesperanto]"'
+    has_cpu = False
+    dtypes = INTEGERS | {"bool", "float32"}
+    out_of_memory_texts = (
+        "CL_MEM_OBJECT_ALLOCATION_FAILURE",
+        "CL_OUT_OF_RESOURCES",
+        "CL_OUT_OF_HOST_MEMORY",
+        "CL_INVALID_BUFFER_SIZE",
+        "error code: -4",
+        "error code: -61",
+        "out of memory",
+    )
+
+    def is_array(self, value: object) -> bool:
+        """Whether `value` is an OpenCL array."""
+        return self.is_loaded() and isinstance(value, self.module.Array)
+
+    def to_numpy(self, array: Any) -> np.ndarray:
+        """Return a copy in CPU memory."""
+        return np.asarray(self.module.pull(array))
+
+    def from_numpy(self, array: np.ndarray, device: str = "cpu") -> Any:
+        """Return a copy on an OpenCL device."""
+        values = array.astype("uint8") if array.dtype.kind == "b" else array
+        return self.module.push(
+            np.ascontiguousarray(values), device=self._device(self.resolve_device(device))
+        )
+
+    def _names(self) -> list[str]:
+        return list(self.module.list_available_devices())
+
+    def _device(self, device: str) -> Any:
+        name = self._names()[int(device.partition(":")[2] or 0)]
+        return self.module.select_device(name)
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the OpenCL devices; none where there is no driver."""
+        try:
+            return tuple(f"opencl:{number}" for number in range(len(self._names())))
+        except RuntimeError:
+            return ()
+
+    def device_of(self, array: Any) -> str:
+        """Return the OpenCL device of an array."""
+        name = array.device.name
+        return f"opencl:{self._names().index(name)}"
+
+    def free_memory(self, device: str = "opencl:0") -> int:
+        """Return the bytes of the device; OpenCL does not tell how many are free.
+
+        On a device that is the CPU it is the machine's free memory.
+        """
+        return min(self.total_memory(device), host_free_memory())
+
+    def total_memory(self, device: str = "opencl:0") -> int:
+        """Return the bytes the device has."""
+        info = self._device(device).info
+        return _bytes_in(info() if callable(info) else info)
+
+    def cleanup(self) -> None:
+        """Drop arrays no longer used; the library keeps no cache of its own."""
+        if self.is_loaded():
+            gc.collect()
+
+
+def _bytes_in(info: str) -> int:
+    """Return the number of bytes in the line of a device's description that tells its memory."""
+    for line in str(info).splitlines():
+        if "global memory size" in line.lower():
+            words = line.replace(":", " ").split()
+            number = next(float(word) for word in words if word.replace(".", "", 1).isdigit())
+            unit = words[-1].upper()
+            return int(number * {"KB": 2**10, "MB": 2**20, "GB": 2**30}.get(unit, 1))
+    return host_free_memory()
+
+
+EXPORT: MemoryType = PyclesperantoMemoryType()
