@@ -1,0 +1,268 @@
+"""What is in an OME-NGFF plate on disk, written by this package or by others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_openhcs.axes import parse_well
+from napari_openhcs.errors import PlateError, StoreError
+from napari_openhcs.frozen import FrozenMapping, freeze
+from napari_openhcs.ome_zarr.arrays import open_level
+from napari_openhcs.ome_zarr.nodes import read_node, split_attributes
+from napari_openhcs.storage import LazyStack, PlaneCache
+
+__all__ = [
+    "ImageChannel",
+    "LazyImage",
+    "PlateGroup",
+    "WellGroup",
+    "names_in",
+    "read_image",
+    "read_plate",
+    "read_well",
+]
+
+
+@dataclass(frozen=True)
+class PlateGroup:
+    """A plate's metadata.
+
+    Attributes
+    ----------
+    folder : Path
+    name, ome_version : str
+    n_rows, n_columns : int
+        Of the physical plate.
+    wells : FrozenMapping of str to str
+        Path inside the plate of each well it lists, by name (``B02``).
+    own : FrozenMapping
+        The attribute ``openhcs``; empty for plates of others.
+    """
+
+    folder: Path
+    name: str
+    ome_version: str
+    n_rows: int
+    n_columns: int
+    wells: FrozenMapping[str, str]
+    own: FrozenMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WellGroup:
+    """A well's metadata.
+
+    `fields` maps the id of each field to the path of its image inside the well; images of
+    plates of others have their path as id.
+    """
+
+    folder: Path
+    fields: FrozenMapping[str, str]
+    own: FrozenMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ImageChannel:
+    """A channel as it is to be shown: `color` is ``#rrggbb``, `contrast` (low, high)."""
+
+    name: str
+    color: str
+    contrast: tuple[float, float] | None = None
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class LazyImage:
+    """An image or label image whose pixels are read when they are looked at.
+
+    Attributes
+    ----------
+    name : str
+    levels : tuple of LazyStack
+        Finest first, each with all `axes`.
+    axes : tuple of str
+        ``t c z y x``, or ``t z y x`` for labels.
+    scale : tuple of float
+        Size of a pixel of the finest level on each axis, in `units`.
+    units : tuple of str
+        ``micrometer`` where known, otherwise ``pixel``.
+    scales, translations : tuple of tuple of float
+        For each level.
+    channels : tuple of ImageChannel
+        Empty for labels.
+    position_um : (x, y) or None
+        Stage position of the field.
+    """
+
+    name: str
+    levels: tuple[LazyStack[tuple[str, Any]], ...]
+    axes: tuple[str, ...]
+    scale: tuple[float, ...]
+    units: tuple[str, ...]
+    scales: tuple[tuple[float, ...], ...]
+    translations: tuple[tuple[float, ...], ...]
+    channels: tuple[ImageChannel, ...] = ()
+    position_um: tuple[float, float] | None = None
+    own: FrozenMapping[str, Any] = field(default_factory=FrozenMapping)
+
+
+def _group(folder: Path, what: str) -> Mapping[str, Any]:
+    node = read_node(folder)
+    if node is None or node.get("node_type") != "group":
+        raise StoreError(
+            f"{folder} is no Zarr group: expected the {what} there; restore it or run the well "
+            "again."
+        )
+    attributes: Mapping[str, Any] = node["attributes"]
+    return attributes
+
+
+def _incomplete(folder: Path, what: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"{folder} lacks metadata of the {what} that OME-NGFF asks for ({error!r}): restore it or "
+        "run the well again."
+    )
+
+
+def read_plate(folder: Path) -> PlateGroup:
+    """Read a plate's metadata.
+
+    Raises
+    ------
+    StoreError
+        The folder is no plate or its metadata is damaged.
+    """
+    ome, own = split_attributes(_group(folder, "plate"))
+    if not isinstance(ome.get("plate"), dict):
+        raise StoreError(f"{folder} is no OME-Zarr plate: its metadata has no 'plate'.")
+    plate = ome["plate"]
+    try:
+        return PlateGroup(
+            folder,
+            str(plate.get("name") or folder.name),
+            str(ome.get("version") or plate.get("version") or "0.4"),
+            len(plate["rows"]),
+            len(plate["columns"]),
+            FrozenMapping({_well_of(item["path"]): item["path"] for item in plate["wells"]}),
+            freeze(own),
+        )
+    except (KeyError, TypeError, PlateError) as error:
+        raise _incomplete(folder, "plate", error) from error
+
+
+def _well_of(path: str) -> str:
+    row, _, column = path.partition("/")
+    return parse_well(row + column)
+
+
+def read_well(folder: Path) -> WellGroup:
+    """Read a well's metadata.
+
+    Raises
+    ------
+    StoreError
+        The folder is no well or its metadata is damaged.
+    """
+    ome, own = split_attributes(_group(folder, "well"))
+    try:
+        paths = [str(image["path"]) for image in ome["well"]["images"]]
+        ids = [str(name) for name in own.get("fields", paths)]
+        return WellGroup(folder, FrozenMapping(zip(ids, paths, strict=True)), freeze(own))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _incomplete(folder, "well", error) from error
+
+
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Return the names listed by a ``labels`` or ``tables`` group; none where there is no group.
+
+    Raises
+    ------
+    StoreError
+        Its metadata is damaged.
+    """
+    node = read_node(folder)
+    if node is None:
+        return ()
+    ome, _ = split_attributes(node["attributes"])
+    names = ome.get(folder.name, ())
+    if not isinstance(names, list):
+        raise StoreError(f"{folder} is damaged: expected a list of {folder.name}.")
+    return tuple(str(name) for name in names)
+
+
+def read_image(folder: Path, cache: PlaneCache | None = None) -> LazyImage:
+    """Read the metadata of an image or label image; its pixels are read on access.
+
+    Parameters
+    ----------
+    folder : Path
+    cache : PlaneCache, optional
+        Shared with other images.
+
+    Raises
+    ------
+    StoreError
+        There is no image, or its metadata is damaged.
+    """
+    ome, own = split_attributes(_group(folder, "image"))
+    try:
+        image = ome["multiscales"][0]
+        axes = tuple(str(axis["name"]) for axis in image["axes"])
+        units = tuple(str(axis.get("unit") or "pixel") for axis in image["axes"])
+        paths = [str(item["path"]) for item in image["datasets"]]
+        placed = [_placed(image, item, len(axes)) for item in image["datasets"]]
+        channels = tuple(map(_channel, ome.get("omero", {}).get("channels", ())))
+        name = str(image.get("name") or folder.name)
+        scales, translations = zip(*placed, strict=True)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise _incomplete(folder, "image", error) from error
+    return LazyImage(
+        name,
+        tuple(open_level(folder / path, cache) for path in paths),
+        axes,
+        scales[0],
+        units,
+        scales,
+        translations,
+        channels,
+        tuple(own["position_um"]) if "position_um" in own else None,
+        freeze(own),
+    )
+
+
+def _placed(
+    image: Mapping[str, Any], dataset: Mapping[str, Any], ndim: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return (scale, translation) of a level: its own transformations, then the image's."""
+    scale, translation = [1.0] * ndim, [0.0] * ndim
+    chain = [
+        *dataset.get("coordinateTransformations", ()),
+        *image.get("coordinateTransformations", ()),
+    ]
+    for step in chain:
+        if step["type"] == "scale":
+            factors = step["scale"]
+            scale = [a * b for a, b in zip(scale, factors, strict=True)]
+            translation = [a * b for a, b in zip(translation, factors, strict=True)]
+        elif step["type"] == "translation":
+            translation = [a + b for a, b in zip(translation, step["translation"], strict=True)]
+    return tuple(map(float, scale)), tuple(map(float, translation))
+
+
+def _channel(item: Mapping[str, Any]) -> ImageChannel:
+    window = item.get("window") or {}
+    return ImageChannel(
+        str(item.get("label", "")),
+        f"#{str(item.get('color', 'FFFFFF')).lower()}",
+        _pair(window, "start", "end"),
+        _pair(window, "min", "max"),
+    )
+
+
+def _pair(window: Mapping[str, Any], low: str, high: str) -> tuple[float, float] | None:
+    if window.get(low) is None or window.get(high) is None:
+        return None
+    return float(window[low]), float(window[high])

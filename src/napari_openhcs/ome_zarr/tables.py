@@ -1,0 +1,180 @@
+"""Measurement tables as Parquet: one file a field, in ``tables/<name>/table.parquet``.
+
+This file alone uses pyarrow.  Pages carry checksums, which are verified on reading.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_openhcs.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = [
+    "FIRST_COLUMNS",
+    "TABLE_FILE",
+    "concatenate",
+    "condition_titles",
+    "encode_table",
+    "read_schema",
+    "read_table",
+]
+
+TABLE_FILE = "table.parquet"
+"""Where ngio's ``parquet`` backend looks for a table inside its group."""
+
+FIRST_COLUMNS = ("well", "field", "z", "t", "label")
+"""Columns that come first, in this order, where a table has them."""
+
+
+def encode_table(columns: Mapping[str, np.ndarray], *, well: str, field: str) -> bytes:
+    """Return a table as the bytes of a Parquet file.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        Equally long, one-dimensional.  ``well`` and ``field`` are added when they are not
+        there.
+    well, field : str
+
+    Raises
+    ------
+    StoreError
+        A column has no place in a table; the message names it.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise StoreError(
+            f"A table of well {well}, field {field} has columns of {sorted(lengths)} rows: "
+            "all columns must be equally long."
+        )
+    rows = lengths.pop() if lengths else 0
+    full = {
+        "well": np.full(rows, well, dtype=object),
+        "field": np.full(rows, field, dtype=object),
+        **columns,
+    }
+    first = [name for name in FIRST_COLUMNS if name in full]
+    order = [*first, *(name for name in full if name not in first)]
+    arrays = [_column(name, full[name], well, field) for name in order]
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(
+        pyarrow.table(arrays, names=order),
+        buffer,
+        compression="zstd",
+        write_page_checksum=True,
+    )
+    return buffer.getvalue()
+
+
+def _column(name: str, values: np.ndarray, well: str, field: str) -> pyarrow.Array:
+    import pyarrow
+
+    text = name in ("well", "field")
+    try:
+        return pyarrow.array(
+            np.asarray(values).astype(str) if text else np.asarray(values),
+            type=pyarrow.string() if text else None,
+        )
+    except (pyarrow.ArrowException, ValueError, TypeError) as error:
+        raise StoreError(
+            f"Column '{name}' of a table of well {well}, field {field} cannot be stored "
+            f"({error}): expected numbers or text, one value a row."
+        ) from error
+
+
+def read_table(path: Path) -> pyarrow.Table:
+    """Read a table.
+
+    Raises
+    ------
+    StoreError
+        It is missing or damaged.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_schema(path: Path) -> tuple[int, pyarrow.Schema]:
+    """Return the number of rows and the columns of a table without reading them.
+
+    Raises
+    ------
+    StoreError
+        It is missing or damaged.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            return file.metadata.num_rows, file.schema_arrow
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> StoreError:
+    if not path.is_file():
+        return StoreError(f"{path} is missing: restore it or run its well again.")
+    return StoreError(f"{path} is damaged ({error}): restore it or run its well again.")
+
+
+def concatenate(
+    tables: Sequence[pyarrow.Table], conditions: Mapping[str, Mapping[str, Any]]
+) -> pyarrow.Table:
+    """Return the tables of all fields as one, with the conditions of each row's well.
+
+    Parameters
+    ----------
+    tables : sequence of pyarrow.Table
+        A column that a field lacks is null there.
+    conditions : mapping of well to mapping
+        Each condition becomes a column after the measurements, null for wells that have
+        none; one that is called as a column there is gets ``condition_`` before its name.
+    """
+    import pyarrow
+
+    if not tables:
+        return pyarrow.table({})
+    whole = pyarrow.concat_tables(tables, promote_options="permissive")
+    wells = whole.column("well").combine_chunks().dictionary_encode()
+    names = dict.fromkeys(name for items in conditions.values() for name in items)
+    titles = tuple(condition_titles(conditions, whole.column_names))
+    for name, title in zip(names, titles, strict=True):
+        values = [conditions.get(well, {}).get(name) for well in wells.dictionary.to_pylist()]
+        column = _condition(values).take(wells.indices)
+        whole = whole.append_column(title, column)
+    return whole
+
+
+def condition_titles(
+    conditions: Mapping[str, Mapping[str, Any]], columns: Container[str]
+) -> Iterator[str]:
+    """Iterate over the columns that :func:`concatenate` adds for `conditions`."""
+    for name in dict.fromkeys(name for items in conditions.values() for name in items):
+        yield name if name not in columns else f"condition_{name}"
+
+
+def _condition(values: Sequence[Any]) -> pyarrow.Array:
+    import pyarrow
+
+    if any(isinstance(value, str) for value in values):
+        values = [None if value is None else str(value) for value in values]
+        return pyarrow.array(values, pyarrow.string())
+    return pyarrow.array(values, pyarrow.float64())
