@@ -413,8 +413,14 @@ class Session:
 
     def follow(self, output: str | Path) -> None:
         """Follow the run in an output folder, whoever started it."""
-        self._set(run_output=str(output), run=None)
+        self.follow_later(output)
         self.refresh_run()
+
+    def follow_later(self, output: str | Path) -> None:
+        """Name the run to follow without reading its status yet."""
+        if str(output) != self._state.run_output:
+            self._set(run_output=str(output), run=None)
+            self.run_changed.emit(None)
 
     def refresh_run(self) -> None:
         """Read the status of the run that is followed."""

@@ -1,0 +1,406 @@
+"""One field of a form for one parameter: the widget that can hold its values exactly.
+
+:func:`make_field` chooses a field from a
+:class:`~napari_openhcs.functions.spec.ParameterSpec`.  A field gives back the very value it
+was given until a person changes it, whatever the widget can show; a value that a number
+box would round is edited as text instead.  `changed` is emitted for a person's edits only,
+never when a value is set.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from decimal import Decimal
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
+from psygnal import Signal
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
+
+from napari_openhcs.functions.footprint import FOOTPRINT_SHAPES
+from napari_openhcs.functions.spec import ParameterSpec
+
+__all__ = ["Field", "LiteralField", "OptionalField", "literal_text", "make_field", "parse_literal"]
+
+INT_LIMIT = 2**53
+"""Largest whole number a box offers; beyond it floats and integers part ways."""
+
+MAX_DECIMALS = 15
+
+
+class Field:
+    """Base of all fields.
+
+    Attributes
+    ----------
+    changed : Signal
+        Carries the new value when a person changed it.
+    widget : QWidget
+        What is shown.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, widget: QWidget, value: Any) -> None:
+        self.widget = widget
+        self._given = value
+        self._shown: Any = None
+        self._setting = False
+        self.set(value)
+
+    def set(self, value: Any) -> None:
+        """Show a value without emitting `changed`."""
+        self._setting = True
+        try:
+            self._show(value)
+        finally:
+            self._setting = False
+        self._given = value
+        self._shown = self._read()
+
+    def get(self) -> Any:
+        """Return the value: the one that was set, unless a person changed it."""
+        found = self._read()
+        return self._given if _equal(found, self._shown) else found
+
+    def faithful(self) -> bool:
+        """Whether the widget shows the value that was set without loss."""
+        return _equal(self._shown, self._given)
+
+    def _edited(self, *_: Any) -> None:
+        if not self._setting:
+            self.changed.emit(self.get())
+
+    def _show(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def _read(self) -> Any:
+        raise NotImplementedError
+
+
+class _MagicField(Field):
+    """A field made of one magicgui widget."""
+
+    def __init__(self, magic: Any, value: Any) -> None:
+        self._magic = magic
+        super().__init__(magic.native, value)
+        magic.changed.connect(self._edited)
+
+    def _show(self, value: Any) -> None:
+        self._magic.value = value
+
+    def _read(self) -> Any:
+        return self._magic.value
+
+
+class BoolField(_MagicField):
+    """A check box."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        super().__init__(CheckBox(text=""), bool(value))
+
+
+class IntField(_MagicField):
+    """A box for whole numbers."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        low = -INT_LIMIT if spec.minimum is None else math.ceil(spec.minimum)
+        high = INT_LIMIT if spec.maximum is None else math.floor(spec.maximum)
+        magic = SpinBox(min=min(low, value), max=max(high, value), step=1)
+        _add_unit(magic.native, spec)
+        super().__init__(magic, value)
+
+
+class FloatField(_MagicField):
+    """A box for decimals whose digits and step follow the magnitude of the default."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        reference = value if value else spec.default or spec.suggested or value
+        digits = max(_decimals(value), _decimals(reference) + 1, 2)
+        # 1e15 is the largest limit a box with two decimals shows exactly
+        low = -1e15 if spec.minimum is None else spec.minimum
+        high = 1e15 if spec.maximum is None else spec.maximum
+        magic = FloatSpinBox(min=-1e15, max=1e15, step=_step(reference))
+        magic.native.setDecimals(min(digits, MAX_DECIMALS))
+        magic.min, magic.max = min(low, value), max(high, value)
+        _add_unit(magic.native, spec)
+        super().__init__(magic, value)
+
+    def _show(self, value: Any) -> None:
+        native = self._magic.native
+        native.setDecimals(min(max(native.decimals(), _decimals(value)), MAX_DECIMALS))
+        self._magic.value = value
+
+
+class TextField(_MagicField):
+    """A line of text."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        super().__init__(LineEdit(), "" if value is None else value)
+
+
+class ChoiceField(Field):
+    """A drop-down; choices are told apart by type, so that 1 and True can stand together."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        choices = list(spec.choices)
+        if not any(_equal(value, item) for item in choices):
+            choices.insert(0, value)
+        self._values = choices
+        self._magic = ComboBox(choices=[_choice_text(item) for item in choices])
+        super().__init__(self._magic.native, value)
+        self._magic.changed.connect(self._edited)
+
+    def _position(self, value: Any) -> int:
+        return next((i for i, item in enumerate(self._values) if _equal(item, value)), -1)
+
+    def _show(self, value: Any) -> None:
+        position = self._position(value)
+        if position < 0:
+            self._values.append(value)
+            self._magic.choices = [_choice_text(item) for item in self._values]
+            position = len(self._values) - 1
+        self._magic.native.setCurrentIndex(position)
+
+    def _read(self) -> Any:
+        return self._values[self._magic.native.currentIndex()]
+
+
+class LiteralField(Field):
+    """A line in which any Python literal can be written: ``(1, 2)``, ``0.5``, ``None``."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        self._magic = LineEdit()
+        self._magic.native.setPlaceholderText("a value such as 3, 0.5, (1, 2) or None")
+        self._last = value
+        super().__init__(self._magic.native, value)
+        self._magic.native.textEdited.connect(self._check)
+        self._magic.native.editingFinished.connect(self._finish)
+
+    def _check(self, text: str) -> None:
+        """Mark text that is no literal while it is typed."""
+        try:
+            parse_literal(text)
+        except ValueError as error:
+            self._mark(str(error))
+        else:
+            self._mark("")
+
+    def _mark(self, problem: str) -> None:
+        native = self._magic.native
+        native.setProperty("invalid", bool(problem))
+        native.setStyleSheet("border: 1px solid #d9534f;" if problem else "")
+        native.setToolTip(problem)
+
+    def _finish(self) -> None:
+        if not self._setting and not _equal(self._read(), self._shown):
+            self._edited()
+
+    def _show(self, value: Any) -> None:
+        self._last = value
+        self._magic.native.setText(literal_text(value))
+        self._mark("")
+
+    def _read(self) -> Any:
+        try:
+            return parse_literal(self._magic.native.text())
+        except ValueError:
+            return self._last
+
+
+class FootprintField(Field):
+    """A neighbourhood: a shape and its radius in px."""
+
+    def __init__(self, spec: ParameterSpec, value: Any) -> None:
+        box, layout = _row()
+        self._shape = ComboBox(choices=list(FOOTPRINT_SHAPES))
+        self._radius = SpinBox(min=0, max=999, step=1)
+        self._radius.native.setSuffix(" px")
+        layout.addWidget(self._shape.native, 1)
+        layout.addWidget(self._radius.native, 1)
+        super().__init__(box, value)
+        self._shape.changed.connect(self._edited)
+        self._radius.changed.connect(self._edited)
+
+    @staticmethod
+    def holds(value: Any) -> bool:
+        """Whether a value is a shape and a radius."""
+        return (
+            isinstance(value, tuple)
+            and len(value) == 2
+            and value[0] in FOOTPRINT_SHAPES
+            and type(value[1]) is int
+            and 0 <= value[1] <= 999
+        )
+
+    def _show(self, value: Any) -> None:
+        self._shape.value, self._radius.value = value
+
+    def _read(self) -> Any:
+        return (str(self._shape.value), int(self._radius.value))
+
+
+class OptionalField(Field):
+    """A check box and a field: unchecked is None."""
+
+    def __init__(self, spec: ParameterSpec, value: Any, inner: Field) -> None:
+        box, layout = _row()
+        self._check = QCheckBox()
+        self._check.setToolTip("Set a value; unchecked leaves it to the function (None).")
+        self._inner = inner
+        layout.addWidget(self._check)
+        layout.addWidget(inner.widget, 1)
+        super().__init__(box, value)
+        self._check.toggled.connect(self._toggled)
+        inner.changed.connect(self._edited)
+
+    def _toggled(self, checked: bool) -> None:
+        self._inner.widget.setEnabled(checked)
+        self._edited()
+
+    def _show(self, value: Any) -> None:
+        self._check.setChecked(value is not None)
+        self._inner.widget.setEnabled(value is not None)
+        if value is not None:
+            self._inner.set(value)
+
+    def _read(self) -> Any:
+        return self._inner.get() if self._check.isChecked() else None
+
+
+def make_field(spec: ParameterSpec, value: Any) -> Field:
+    """Return the field for a parameter that holds `value` exactly.
+
+    Parameters
+    ----------
+    spec : ParameterSpec
+        Of any type but ``array``.
+    value : literal
+        The value to show first: what was set, or the default.
+    """
+    if spec.optional and spec.type not in ("choice", "literal"):
+        start = _first_not_none(value, spec.suggested, _neutral(spec))
+        return OptionalField(spec, value, _plain_field(spec, start))
+    return _plain_field(spec, value)
+
+
+def _plain_field(spec: ParameterSpec, value: Any) -> Field:
+    """Return the most specific field that shows `value` without loss."""
+    if spec.type == "bool" and isinstance(value, bool):
+        return BoolField(spec, value)
+    if spec.type == "choice":
+        return ChoiceField(spec, value)
+    if spec.type == "str" and isinstance(value, str):
+        return TextField(spec, value)
+    if spec.type == "footprint" and FootprintField.holds(value):
+        return FootprintField(spec, value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if spec.type == "int" and type(value) is int and abs(value) < INT_LIMIT:
+        return IntField(spec, value)
+    if spec.type == "float" and number and math.isfinite(value) and abs(value) < 1e15:
+        field = FloatField(spec, value)
+        if field.faithful():
+            return field
+    return LiteralField(spec, value)
+
+
+def _neutral(spec: ParameterSpec) -> Any:
+    """Return a first value for an optional parameter whose default is None."""
+    if spec.type == "bool":
+        return False
+    if spec.type == "str":
+        return ""
+    if spec.type == "footprint":
+        return ("disk", 1)
+    number = max(spec.minimum or 0, 1) if spec.maximum is None else min(1, spec.maximum)
+    return float(number) if spec.type == "float" else int(number)
+
+
+def _first_not_none(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Whether two literals are the same value; 1 and 1.0 are, True and 1 are not."""
+    if isinstance(left, bool) != isinstance(right, bool):
+        return False
+    if isinstance(left, float) and isinstance(right, float) and left != left:
+        return right != right
+    return type(left == right) is bool and left == right
+
+
+def _decimals(value: Any) -> int:
+    """Return the digits after the point in which `value` is written."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return 0
+    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _step(reference: Any) -> float:
+    """Return a step of a tenth of the magnitude: 1.0 → 0.1, 0.001 → 0.0001, 50 → 1."""
+    if not isinstance(reference, int | float) or not reference or not math.isfinite(reference):
+        return 0.1
+    return float(10.0 ** (math.floor(math.log10(abs(reference))) - (abs(reference) < 10)))
+
+
+def _add_unit(native: Any, spec: ParameterSpec) -> None:
+    if spec.unit:
+        native.setSuffix(f" {spec.unit}")
+
+
+def _row() -> tuple[QWidget, QHBoxLayout]:
+    box = QWidget()
+    box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    layout = QHBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    return box, layout
+
+
+def _choice_text(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def literal_text(value: Any) -> str:
+    """Return a value as a person writes it: text in quotes, ``inf`` and ``nan`` plain."""
+    if isinstance(value, tuple):
+        inside = ", ".join(literal_text(item) for item in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return repr(value)
+
+
+def parse_literal(text: str) -> Any:
+    """Return the value a person wrote; lists become tuples, an empty line is None.
+
+    Raises
+    ------
+    ValueError
+        The text is no literal.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return None
+    try:
+        tree = ast.parse(stripped, mode="eval")
+        return _value(tree.body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(
+            f"'{stripped}' is not a value: write a number, (1, 2), True, None or 'text'."
+        ) from error
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name) and node.id in ("inf", "nan"):
+        return float(node.id)
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Name)
+        and node.operand.id == "inf"
+    ):
+        return -math.inf
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(_value(item) for item in node.elts)
+    return ast.literal_eval(node)

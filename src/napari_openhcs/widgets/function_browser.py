@@ -1,0 +1,267 @@
+"""The function browser: search as you type, a tree, a card that explains, a way to add.
+
+Functions of libraries that are not installed are shown greyed with the command that
+installs them.  `chosen` carries the id of the function to add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from qtpy.QtCore import QEvent, QModelIndex, QObject, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QTextBrowser,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_openhcs.axes import VALID_MEMORY_TYPES
+from napari_openhcs.functions.registry import (
+    get_spec,
+    install_command,
+    is_available,
+    search,
+    specs,
+)
+from napari_openhcs.functions.spec import FunctionSpec
+from napari_openhcs.session import Session
+from napari_openhcs.widgets.bridge import Background, session_of
+from napari_openhcs.widgets.parameter_form import parameter_help
+from napari_openhcs.widgets.style import escape, palette_of
+
+__all__ = ["FunctionBrowser", "function_card"]
+
+_ID = int(Qt.ItemDataRole.UserRole) + 1
+
+ARRANGEMENTS = (
+    ("by topic", ("category",)),
+    ("by library", ("library", "category")),
+    ("by memory type", ("memory_type_in", "library", "category")),
+)
+
+
+class FunctionBrowser(QWidget):
+    """Search box, tree and help card.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer, optional
+    session : Session, optional
+        By default the viewer's; functions are added to its pipeline.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, napari_viewer: Any = None, session: Session | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._session = session or session_of(napari_viewer)
+        self._background = Background(self)
+        self._build()
+        self.chosen.connect(self._add)
+        # The catalogues are read once, away from the GUI thread.
+        self._background.run(specs, lambda _: self.refresh(), None)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Wide enough for names, high enough for a screen of results and the card."""
+        return QSize(380, 520)
+
+    def _build(self) -> None:
+        self.search_box = QLineEdit()
+        self.search_box.setPlaceholderText("Search functions, such as blur, otsu, count cells")
+        self.search_box.setToolTip("Words from names, summaries and topics; Enter adds the first")
+        self.search_box.setClearButtonEnabled(True)
+        self.search_box.installEventFilter(self)
+        self.search_box.textChanged.connect(self._typed)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(60)
+        self._pause.timeout.connect(self.refresh)
+        self.arrangement = QComboBox()
+        for text, keys in ARRANGEMENTS:
+            self.arrangement.addItem(text, keys)
+        self.arrangement.setToolTip("How functions are grouped while nothing is searched")
+        self.arrangement.activated.connect(lambda _: self.refresh())
+        self.memory_type = QComboBox()
+        self.memory_type.addItem("all memory types", None)
+        for name in VALID_MEMORY_TYPES:
+            self.memory_type.addItem(name, name)
+        self.memory_type.setToolTip("Show functions of one memory type only")
+        self.memory_type.activated.connect(lambda _: self.refresh())
+        self.tree = QTreeView()
+        self.tree.setHeaderHidden(True)
+        self.tree.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAccessibleName("Functions")
+        self._model = QStandardItemModel(self)
+        self.tree.setModel(self._model)
+        self.tree.doubleClicked.connect(self._chosen_index)
+        self.tree.selectionModel().currentChanged.connect(self._show_card)
+        self.tree.installEventFilter(self)
+        self.card = QTextBrowser()
+        self.card.setOpenExternalLinks(True)
+        self.card.setToolTip("What the selected function does and takes")
+        self.add_button = QPushButton("Add to pipeline")
+        self.add_button.setToolTip("Add the selected function after the selected step (Enter)")
+        self.add_button.setEnabled(False)
+        self.add_button.clicked.connect(lambda: self._chosen_index(self.tree.currentIndex()))
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        boxes = QHBoxLayout()
+        boxes.addWidget(self.arrangement, 1)
+        boxes.addWidget(self.memory_type, 1)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(self.tree)
+        split.addWidget(self.card)
+        split.setSizes([300, 160])
+        split.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addWidget(self.search_box)
+        layout.addLayout(boxes)
+        layout.addWidget(split, 1)
+        layout.addWidget(self.add_button)
+
+    def _typed(self, _: str) -> None:
+        self._pause.start()
+
+    def refresh(self) -> None:
+        """Fill the tree for what is typed and chosen now."""
+        text = self.search_box.text().strip()
+        memory_type = self.memory_type.currentData()
+        self._model.clear()
+        root = self._model.invisibleRootItem()
+        if text:
+            for spec in search(text, memory_type=memory_type):
+                root.appendRow(self._item(spec, f"{_short(spec)}   {spec.library}"))
+            if root.rowCount():
+                self.tree.setCurrentIndex(self._model.index(0, 0))
+            else:
+                self._say_nothing_found(text)
+        else:
+            found = [s for s in specs().values() if memory_type in (None, s.memory_type_in)]
+            self._fill(root, found, self.arrangement.currentData())
+            self._explain()
+
+    def _fill(
+        self, parent: QStandardItem, found: Iterable[FunctionSpec], keys: tuple[str, ...]
+    ) -> None:
+        """Add `found` under `parent`, grouped by the attributes in `keys`."""
+        if not keys:
+            for spec in sorted(found, key=lambda item: _short(item).lower()):
+                parent.appendRow(self._item(spec, _short(spec)))
+            return
+        groups: dict[str, list[FunctionSpec]] = {}
+        for spec in found:
+            groups.setdefault(getattr(spec, keys[0]), []).append(spec)
+        for name in sorted(groups):
+            branch = QStandardItem(f"{name}  ({len(groups[name])})")
+            branch.setSelectable(False)
+            parent.appendRow(branch)
+            self._fill(branch, groups[name], keys[1:])
+
+    def _item(self, spec: FunctionSpec, text: str) -> QStandardItem:
+        item = QStandardItem(text)
+        item.setData(spec.id, _ID)
+        if is_available(spec):
+            item.setToolTip(f"{spec.id}\n{spec.summary}")
+        else:
+            item.setForeground(palette_of(self._viewer).faint)
+            item.setToolTip(f"Not installed: {install_command(spec)}")
+        return item
+
+    def _say_nothing_found(self, text: str) -> None:
+        self.card.setHtml(
+            f"Nothing is named or described as <i>{escape(text)}</i>. Try a plainer word, "
+            "such as <i>blur</i>, <i>threshold</i> or <i>measure</i>."
+        )
+        self.add_button.setEnabled(False)
+
+    def _explain(self) -> None:
+        number = len(specs())
+        self.card.setHtml(
+            f"{number} functions. Type to search, or open a group; double click or Enter adds "
+            "a function after the selected step."
+        )
+        self.add_button.setEnabled(False)
+
+    def current_function(self) -> str | None:
+        """Return the id of the selected function."""
+        index = self.tree.currentIndex()
+        return index.data(_ID) if index.isValid() else None
+
+    def _show_card(self, current: QModelIndex, _: QModelIndex) -> None:
+        name = current.data(_ID) if current.isValid() else None
+        self.add_button.setEnabled(bool(name))
+        if name:
+            self.card.setHtml(function_card(get_spec(name)))
+
+    def _chosen_index(self, index: QModelIndex) -> None:
+        name = index.data(_ID) if index.isValid() else None
+        if name:
+            self.chosen.emit(name)
+
+    def _add(self, name: str) -> None:
+        self._session.add_function(name)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Enter adds; up and down in the search box move through the results."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                if self._pause.isActive():
+                    self._pause.stop()
+                    self.refresh()
+                self._chosen_index(self.tree.currentIndex())
+                return True
+            if watched is self.search_box and event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+                self.tree.setFocus()
+                self.tree.keyPressEvent(event)
+                return True
+        return False
+
+
+def _short(spec: FunctionSpec) -> str:
+    return spec.id.rpartition(".")[2]
+
+
+def function_card(spec: FunctionSpec) -> str:
+    """Return what a person should know of a function, as rich text."""
+    kinds = " or ".join(str(kind) for kind in spec.input_kinds)
+    lines = [
+        f"<b>{escape(spec.id)}</b>",
+        escape(spec.summary),
+        f"{kinds} to {spec.output_kind}, {_contract(spec)}; {spec.memory_type_in}"
+        + ("" if spec.memory_type_in == spec.memory_type_out else f" to {spec.memory_type_out}"),
+    ]
+    if spec.dtypes:
+        pairs = ", ".join(f"{given} → {got}" for given, got in spec.dtypes.items())
+        lines.append(f"Pixel types: {pairs}")
+    if not is_available(spec):
+        lines.insert(2, f"Not installed here: <code>{escape(install_command(spec))}</code>")
+    if spec.parameters:
+        names = "".join(f"<li>{parameter_help(item)}</li>" for item in spec.parameters)
+        lines.append(f"Parameters:<ul style='margin-left:-24px'>{names}</ul>")
+    if spec.doc_url:
+        lines.append(f"<a href='{spec.doc_url}'>Documentation of {escape(spec.library)}</a>")
+    return "<br>".join(lines)
+
+
+def _contract(spec: FunctionSpec) -> str:
+    return {
+        "plane": "plane by plane",
+        "volume": "whole volumes",
+        "flexible": "plane by plane or whole volumes",
+        "reduce": "a stack becomes one plane",
+        "labels": "objects get numbers",
+        "table": "one row an object",
+    }[str(spec.contract)]

@@ -1,0 +1,270 @@
+"""The pipeline editor: the steps, the selected step's form, what the compiler says, Run.
+
+Compiling happens in a background thread after a pause in editing, newest edit first; the
+line at the bottom and the marks in the list show what came of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QShortcut,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_openhcs.errors import OpenHCSError
+from napari_openhcs.plan import CompiledPlate
+from napari_openhcs.session import Message, Session
+from napari_openhcs.widgets.bridge import Latest, listen, report_error, session_of
+from napari_openhcs.widgets.function_browser import FunctionBrowser
+from napari_openhcs.widgets.parameter_form import ParameterForm
+from napari_openhcs.widgets.run_starter import RunStarter
+from napari_openhcs.widgets.step_list import StepList
+from napari_openhcs.widgets.style import caption, palette_of, tool_button
+from napari_openhcs.widgets.verdict import Verdict
+
+__all__ = ["PipelineEditor"]
+
+SCRIPTS = "Pipelines (*.py)"
+
+
+class PipelineEditor(QWidget):
+    """Build, order, set and check the steps of the pipeline.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer, optional
+    session : Session, optional
+        By default the viewer's.
+
+    Attributes
+    ----------
+    code_requested : Signal
+        The person wants to see the pipeline as script.
+    """
+
+    code_requested = Signal()
+
+    def __init__(self, napari_viewer: Any = None, session: Session | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._session = session or session_of(napari_viewer)
+        self._compiling = Latest(self, delay_ms=120)
+        self._browser: FunctionBrowser | None = None
+        self.runner = RunStarter(self._session, self)
+        self._build()
+        self._shortcuts()
+        for name in ("pipeline_changed", "plate_changed", "wells_selected"):
+            listen(self, getattr(self._session, name), self._edited)
+        listen(self, self._session.compiled_changed, self._show_plan)
+        listen(self, self._session.step_selected, self._enable_buttons)
+        listen(self, self._session.message, self._show_message)
+        self._edited(None)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """As narrow as a form with labels can be, so that the canvas keeps its room."""
+        return QSize(350, 480)
+
+    # Building
+
+    def _build(self) -> None:
+        self.steps = StepList(self._session, self._viewer)
+        self.steps.refused.connect(lambda text: self._session.say(text, "error"))
+        self.form = ParameterForm(self._viewer, self._session)
+        self.verdict = Verdict(self._session, self._viewer)
+        self.verdict.step_requested.connect(self._session.select_step)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._empty_page())
+        self._pages.addWidget(self.steps)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(self._pages)
+        split.addWidget(self.form)
+        split.setStretchFactor(0, 2)
+        split.setStretchFactor(1, 3)
+        split.setChildrenCollapsible(False)
+        self._pages.setMinimumHeight(84)
+        self.form.setMinimumHeight(90)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(self._toolbar())
+        layout.addWidget(split, 1)
+        layout.addLayout(self._bottom())
+
+    def _empty_page(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        hint = caption("The pipeline is empty. Add a function, or open a pipeline.")
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout.addStretch(1)
+        layout.addWidget(hint)
+        layout.addStretch(1)
+        return page
+
+    def _toolbar(self) -> QHBoxLayout:
+        bar = QHBoxLayout()
+        bar.setSpacing(2)
+        self.add_button = QPushButton("Add function")
+        self.add_button.setToolTip("Search the function library and add a step (Ctrl+Space)")
+        self.add_button.clicked.connect(self.browse)
+        bar.addWidget(self.add_button)
+        self.duplicate_button = _tool(bar, "Copy", "Duplicate the selected step (Ctrl+D)")
+        self.duplicate_button.clicked.connect(lambda: self._on_selected("duplicate_step"))
+        self.remove_button = _tool(bar, "Delete", "Delete the selected step (Del)")
+        self.remove_button.clicked.connect(lambda: self._on_selected("remove_step"))
+        bar.addStretch(1)
+        self.undo_button = _tool(bar, "↶", "Undo the last edit (Ctrl+Z)")
+        self.undo_button.clicked.connect(lambda: self._session.undo())
+        self.redo_button = _tool(bar, "↷", "Do again what was undone (Ctrl+Shift+Z)")
+        self.redo_button.clicked.connect(lambda: self._session.redo())
+        self.import_button = _tool(bar, "Open", "Open a pipeline script; it is read, never run")
+        self.import_button.clicked.connect(self.choose_import)
+        self.export_button = _tool(bar, "Save", "Save the pipeline as a Python script")
+        self.export_button.clicked.connect(self.choose_export)
+        return bar
+
+    def _bottom(self) -> QVBoxLayout:
+        lines = QVBoxLayout()
+        lines.setSpacing(2)
+        lines.addWidget(self.verdict)
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.note.setVisible(False)
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        lines.addWidget(self.note)
+        row = QHBoxLayout()
+        self.run_button = QPushButton("Run")
+        self.run_button.setToolTip("Run the pipeline on the plate in the background")
+        self.run_button.clicked.connect(self.runner.choose_and_run)
+        row.addWidget(self.run_button)
+        lines.addLayout(row)
+        return lines
+
+    def _shortcuts(self) -> None:
+        for keys, action in (
+            ("Ctrl+Z", lambda: self._session.undo()),
+            ("Ctrl+Shift+Z", lambda: self._session.redo()),
+            ("Ctrl+D", lambda: self._on_selected("duplicate_step")),
+            ("Ctrl+Space", self.browse),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
+
+    # Intents
+
+    def browse(self) -> FunctionBrowser:
+        """Open the function browser beside the editor, ready to type in."""
+        if self._browser is None:
+            self._browser = FunctionBrowser(self._viewer, self._session)
+            self._browser.setParent(self, Qt.WindowType.Tool)
+            self._browser.setWindowTitle("Add a function")
+            close = QShortcut(QKeySequence("Esc"), self._browser)
+            close.activated.connect(self._browser.hide)
+        size = self._browser.sizeHint()
+        place = self.mapToGlobal(self.rect().topLeft())
+        self._browser.resize(size)
+        self._browser.move(max(0, place.x() - size.width() - 8), max(0, place.y()))
+        self._browser.show()
+        self._browser.raise_()
+        self._browser.activateWindow()
+        self._browser.search_box.setFocus()
+        self._browser.search_box.selectAll()
+        return self._browser
+
+    def _on_selected(self, intent: str) -> None:
+        index = self._session.state.selected_step
+        if index is not None:
+            getattr(self._session, intent)(index)
+
+    def choose_import(self) -> None:
+        """Ask for a script and open it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open a pipeline", "", SCRIPTS)
+        if path:
+            self.import_pipeline(path)
+
+    def import_pipeline(self, path: str | Path) -> bool:
+        """Open the pipeline in a script; a refusal is shown and changes nothing."""
+        try:
+            pipeline = self._session.import_script(Path(path))
+        except (OpenHCSError, OSError) as error:
+            report_error(self._session, error)
+            return False
+        self._session.say(f"Opened {len(pipeline)} steps from {Path(path).name}.")
+        return True
+
+    def choose_export(self) -> None:
+        """Ask for a file and save the pipeline in it as script."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save the pipeline", "pipeline.py", SCRIPTS)
+        if path:
+            self.export_pipeline(path)
+
+    def export_pipeline(self, path: str | Path) -> bool:
+        """Save the pipeline as script; what goes wrong is shown."""
+        try:
+            self._session.export_script(path)
+        except OpenHCSError as error:
+            report_error(self._session, error)
+            return False
+        self._session.say(f"Saved as {path}.")
+        return True
+
+    # Showing
+
+    def _edited(self, _: object) -> None:
+        self._pages.setCurrentIndex(1 if len(self._session.pipeline) else 0)
+        self._enable_buttons()
+        self.note.setVisible(False)
+        job = self._session.compile_job()
+        if job is None:
+            self._compiling.cancel()
+            self.verdict.show_waiting()
+            return
+        self.verdict.show_checking()
+        self._compiling.request(
+            job,
+            lambda plan: self._session.accept_compiled(job, plan),
+            lambda error: report_error(self._session, error),
+        )
+
+    def _show_plan(self, plan: CompiledPlate | None) -> None:
+        if plan is not None:
+            self.verdict.show_plan(plan)
+        self._enable_buttons()
+
+    def _enable_buttons(self, _: object = None) -> None:
+        state = self._session.state
+        selected = state.selected_step is not None
+        self.duplicate_button.setEnabled(selected)
+        self.remove_button.setEnabled(selected)
+        self.undo_button.setEnabled(bool(state.undo))
+        self.redo_button.setEnabled(bool(state.redo))
+        self.export_button.setEnabled(bool(len(state.pipeline)))
+        self.run_button.setEnabled(state.compiled is not None and state.compiled.ok)
+        number = len(state.selected_wells)
+        wells = f"{number} selected well{'s' * (number > 1)}" if number else "all wells"
+        self.run_button.setText(f"Run {wells}" if state.plate is not None else "Run")
+
+    def _show_message(self, message: Message) -> None:
+        palette = palette_of(self._viewer)
+        color = {"error": palette.error, "warning": palette.warning}.get(message.severity)
+        self.note.setStyleSheet(f"color: {color.name()};" if color else "")
+        self.note.setText(message.text)
+        self.note.setVisible(bool(message.text))
+
+
+def _tool(bar: QHBoxLayout, text: str, tooltip: str) -> Any:
+    button = tool_button(text, tooltip)
+    bar.addWidget(button)
+    return button

@@ -1,0 +1,115 @@
+"""The compiler's verdict: one green line, or the problems as a short list to click on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from napari_openhcs.plan import CompiledPlate, Problem
+from napari_openhcs.session import Session
+from napari_openhcs.widgets.style import palette_of
+
+__all__ = ["Verdict"]
+
+SHOWN = 3
+"""Problems that are seen at once; the others are reached by scrolling."""
+
+
+class Verdict(QWidget):
+    """Says whether the pipeline compiles; a click on a problem asks for its step.
+
+    Attributes
+    ----------
+    step_requested : Signal
+        Carries the 0-based position of a step.
+    """
+
+    step_requested = Signal(int)
+
+    def __init__(self, session: Session, viewer: Any = None) -> None:
+        super().__init__()
+        self._session = session
+        self._viewer = viewer
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.problems = QListWidget()
+        self.problems.setToolTip("A click shows the step")
+        self.problems.setAccessibleName("Problems of the pipeline")
+        self.problems.setWordWrap(True)
+        self.problems.setTextElideMode(Qt.TextElideMode.ElideNone)
+        self.problems.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.problems.itemClicked.connect(self._clicked)
+        self.problems.setVisible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.line)
+        layout.addWidget(self.problems)
+
+    def show_waiting(self) -> None:
+        """Say what is missing before anything can be compiled."""
+        self.problems.setVisible(False)
+        text = ""
+        if len(self._session.pipeline):
+            text = "Open a plate to check and preview this pipeline."
+        elif self._session.plate is not None:
+            text = "Add a function to begin."
+        self._say(text, "")
+
+    def show_checking(self) -> None:
+        """Say that the compiler works; what was found before stays in sight, faintly."""
+        self._say("Checking…", "")
+
+    def show_plan(self, plan: CompiledPlate) -> None:
+        """Show what the compiler found."""
+        palette = palette_of(self._viewer)
+        errors = [item for item in plan.problems if item.severity == "error"]
+        self._list(plan.problems)
+        if errors:
+            plural = "" if len(errors) == 1 else "s"
+            self._say(f"{len(errors)} problem{plural}", palette.error.name())
+            return
+        warnings = len(plan.problems)
+        facts = [f"✓ compiles for {_wells(len(plan.contexts))}"]
+        if plan.memory_per_well_bytes:
+            facts.append(f"{_bytes(plan.memory_per_well_bytes)} a well")
+        if plan.workers:
+            facts.append(f"{plan.workers} worker{'' if plan.workers == 1 else 's'}")
+        if warnings:
+            facts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
+        self._say(" · ".join(facts), palette.good.name())
+
+    def _list(self, problems: tuple[Problem, ...]) -> None:
+        palette = palette_of(self._viewer)
+        self.problems.clear()
+        for problem in problems:
+            item = QListWidgetItem(problem.message)
+            item.setToolTip(problem.message)
+            item.setData(Qt.ItemDataRole.UserRole, problem.step - 1)
+            if problem.severity != "error":
+                item.setForeground(palette.warning)
+            self.problems.addItem(item)
+        lines = 2 * min(len(problems), SHOWN)
+        self.problems.setFixedHeight(lines * self.fontMetrics().height() + 12)
+        self.problems.setVisible(bool(problems))
+
+    def _clicked(self, item: QListWidgetItem) -> None:
+        step = item.data(Qt.ItemDataRole.UserRole)
+        if 0 <= step < len(self._session.pipeline):
+            self.step_requested.emit(step)
+
+    def _say(self, text: str, color: str) -> None:
+        self.line.setText(text)
+        self.line.setStyleSheet(f"color: {color};" if color else "")
+        self.line.setVisible(bool(text))
+
+
+def _wells(number: int) -> str:
+    return f"{number} well{'' if number == 1 else 's'}"
+
+
+def _bytes(number: int) -> str:
+    megabytes = number / 1e6
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{max(1, megabytes):.0f} MB"
