@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from napari_openhcs.axes import natural_key, well_position
-from napari_openhcs.errors import ImageReadError
+from napari_openhcs.errors import ImageReadError, PlateError
 from napari_openhcs.formats.base import PlateDraft
 from napari_openhcs.formats.tiff_metadata import TiffMetadata, read_tiff_metadata
 from napari_openhcs.plate import PlaneKey
@@ -25,6 +25,7 @@ _READ_ALL = 24
 """Fields of a plate up to which every field's own position is read."""
 
 _MOST_FIELDS = 100
+_ATTEMPTS = 20
 _TOLERANCE = 0.05
 """Part of the distance between wells by which a predicted position may be wrong."""
 
@@ -59,10 +60,14 @@ class HeaderReader:
         return None
 
     def settle(self) -> None:
-        """Give the draft the usual shape, dtype and pixel size; report what differs."""
-        known = {path: found for path, found in self._read.items() if found is not None}
-        if not known:
-            return
+        """Give the draft the usual shape, dtype and pixel size; report what differs.
+
+        Raises
+        ------
+        PlateError
+            Not one of the images looked at can be read.
+        """
+        known = self._known() or self._known_elsewhere()
         self._agree(known, "shape", "pixels", lambda found: found.shape_yx)
         self._agree(known, "dtype", "type", lambda found: found.dtype)
         self._agree(known, "metadata", "pixel size (y, x) in µm", lambda found: found.pixel_size_um)
@@ -85,6 +90,21 @@ class HeaderReader:
                     "is used.",
                     path,
                 )
+
+    def _known(self) -> dict[str, TiffMetadata]:
+        return {path: found for path, found in self._read.items() if found is not None}
+
+    def _known_elsewhere(self) -> dict[str, TiffMetadata]:
+        """Look at images all over the plate: a first well that is damaged is not the end."""
+        keys = list(self.draft.planes)
+        self.first(keys[:: max(1, len(keys) // _ATTEMPTS)], _ATTEMPTS)
+        known = self._known()
+        if not known:
+            raise PlateError(
+                f"None of the {len(self._read)} images looked at in {self.draft.root} can be read, "
+                f"for example: {self.draft.problems[-1].message}"
+            )
+        return known
 
     def _agree(
         self,

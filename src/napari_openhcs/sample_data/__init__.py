@@ -75,7 +75,7 @@ def write_sample_plate(
     channels: int = 2,
     z: int = 1,
     size: int = 1080,
-    format: str = "imagexpress",  # noqa: A002 (the word of the command line)
+    format: str = "imagexpress",
     seed: int = 0,
 ) -> SamplePlate:
     """Write a synthetic plate; the same arguments give the same pixels.

@@ -143,4 +143,5 @@ def design_plate(
 
 
 def _hill(dose: float, ec50: float) -> float:
-    return dose**1.2 / (dose**1.2 + ec50**1.2)
+    power = math.pow(dose, 1.2)
+    return power / (power + math.pow(ec50, 1.2))

@@ -178,7 +178,8 @@ class Scene:
             cut = picture[top - y + half : bottom - y + half, left - x + half : right - x + half]
             place = image[top:bottom, left:right]
             np.maximum(place, cut * np.float32(bright), out=place)
-        return (image + _BACKGROUND * self._haze) * self._light
+        drawn: _Image = (image + _BACKGROUND * self._haze) * self._light
+        return drawn
 
     def _expose(self, rng: np.random.Generator, signal: _Image) -> NDArray[np.uint16]:
         y, x = rng.integers(0, 256, 2)
@@ -187,7 +188,8 @@ class Scene:
         if rng.random() < 0.5:
             noise = noise.T
         counts = signal + noise * np.sqrt(_GAIN * signal + _READ_NOISE**2) + _OFFSET
-        return np.clip(np.rint(counts), 0, _MAXIMUM).astype(np.uint16)
+        plane: NDArray[np.uint16] = np.clip(np.rint(counts), 0, _MAXIMUM).astype(np.uint16)
+        return plane
 
 
 def _draw_stamp(rng: np.random.Generator) -> _Stamp:
