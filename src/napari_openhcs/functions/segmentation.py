@@ -1,0 +1,279 @@
+"""Segmentation: from a mask or an image to labelled objects.
+
+Labels are int32, 0 for background, 1 … n without gaps (functions that start from given
+labels keep their numbers).  Sizes are px, areas numbers of pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.errors import ParameterError
+from napari_openhcs.functions._arrays import (
+    SMALLEST,
+    Array,
+    as_float,
+    require_array,
+    require_at_least,
+    require_finite,
+    require_mask,
+    require_same_shape,
+)
+from napari_openhcs.functions._objects import components, renumber
+from napari_openhcs.functions.declare import declare
+from napari_openhcs.memory_types.decorators import numpy as numpy_function
+
+__all__ = ["label_components", "split_by_intensity", "split_touching"]
+
+
+def _flood(height: Array, seeds: Array, mask: Array) -> Array:
+    """Watershed of `height` from `seeds`; regions of `mask` without a seed get one."""
+    from skimage.segmentation import watershed
+
+    regions = components(mask)
+    seeded = np.zeros(int(regions.max()) + 1, bool)
+    seeded[regions[seeds > 0]] = True
+    without = np.where(seeded[regions], 0, regions)
+    markers = np.where(without > 0, without + int(seeds.max()), seeds)
+    return np.asarray(watershed(height, markers, mask=mask), dtype=np.int32)
+
+
+def _peaks(height: Array, depth: float) -> Array:
+    """Label the maxima that stand at least `depth` above the pass to a higher one."""
+    from skimage.morphology import reconstruction
+
+    if depth > 0:
+        surface = height.astype(np.float64)
+        # Reconstruction leaves only the tops of such peaks `depth` below the surface.
+        rest = surface - reconstruction(surface - depth, surface, method="dilation")
+        return components((rest >= depth * (1 - 1e-5)) & (height > 0))
+    from skimage.morphology import local_maxima
+
+    return components(local_maxima(height) & (height > 0))
+
+
+@declare(
+    contract=Contract.LABELS,
+    output_kind=Kind.LABELS,
+    category="segment",
+    input_kinds=(Kind.MASK,),
+    synonyms=("connected components", "count objects", "label", "identify objects"),
+    units={"min_area": "px"},
+    limits={"min_area": (0, None)},
+)
+@numpy_function
+def label_components(mask: Array, diagonal: bool = True, min_area: int = 0) -> Array:
+    """Give every connected region of a mask its own label.
+
+    Parameters
+    ----------
+    mask : ndarray
+        (Y, X) or (Z, Y, X), bool.
+    diagonal : bool
+        Pixels that touch only at a corner are connected.
+    min_area : int
+        Regions with fewer pixels are left out.
+
+    Returns
+    -------
+    ndarray
+        int32, same shape, 1 … n in scan order.
+
+    Raises
+    ------
+    ContractError
+        The array is no mask.
+    ParameterError
+        `min_area` is negative.
+    """
+    checked = require_mask(mask, "label_components")
+    require_at_least(min_area, 0, "label_components", "min_area")
+    return renumber(components(checked, diagonal), min_area)
+
+
+@declare(
+    contract=Contract.LABELS,
+    output_kind=Kind.LABELS,
+    category="segment",
+    input_kinds=(Kind.MASK,),
+    synonyms=("watershed", "declump", "separate nuclei", "distance transform", "identify nuclei"),
+    units={"smoothing": "px", "min_depth": "px", "min_area": "px"},
+    limits={
+        "smoothing": (0, None),
+        "min_depth": (0, None),
+        "min_area": (0, None),
+        "intensity_weight": (0, None),
+    },
+    array_kinds={"intensity": Kind.IMAGE},
+)
+@numpy_function
+def split_touching(
+    mask: Array,
+    smoothing: float = 1.0,
+    min_depth: float = 1.0,
+    min_area: int = 0,
+    intensity: Array | None = None,
+    intensity_weight: float = 0.5,
+) -> Array:
+    """Split a mask at its necks and label the parts.
+
+    The distance to the background is highest in the middle of each object; a watershed cuts
+    between the peaks.  With `intensity` wired, pixels darker than their surroundings count
+    as nearer to the background, which also parts objects that touch along a dark line.
+
+    Parameters
+    ----------
+    mask : ndarray
+        (Y, X) or (Z, Y, X), bool.
+    smoothing : float
+        Standard deviation of a blur of the distance, px; more gives fewer parts.
+    min_depth : float
+        A peak counts when it stands this much above the pass to a higher one, px; more gives
+        fewer parts.
+    min_area : int
+        Parts with fewer pixels are removed.
+    intensity : ndarray, optional
+        Image of the objects, same shape, finite; brightness relative to the surroundings is
+        used, so its scale does not matter.
+    intensity_weight : float
+        Power of the relative brightness by which the distance is multiplied; 0 ignores
+        `intensity`.
+
+    Returns
+    -------
+    ndarray
+        int32, same shape, 1 … n.  Every region of the mask has at least one label.
+
+    Raises
+    ------
+    ContractError
+        The array is no mask, or `intensity` is not finite or has another shape.
+    ParameterError
+        A parameter is out of its limits.
+
+    Notes
+    -----
+    Watershed of the distance (Beucher and Lantuéjoul 1979; Malpica et al. 1997,
+    doi 10.1002/(SICI)1097-0320(19970801)28:4<289::AID-CYTO3>3.0.CO;2-7) from its h-maxima;
+    flooding by scikit-image.
+    """
+    from scipy import ndimage
+
+    function = "split_touching"
+    checked = require_mask(mask, function)
+    for name, value in (
+        ("smoothing", smoothing),
+        ("min_depth", min_depth),
+        ("min_area", min_area),
+        ("intensity_weight", intensity_weight),
+    ):
+        require_at_least(value, 0, function, name)
+    if not checked.any():
+        return np.zeros(mask.shape, np.int32)
+    distance = _distance(checked)
+    if intensity is not None and intensity_weight:
+        require_same_shape(checked, intensity, function, "intensity")
+        require_finite(intensity, function)
+        distance *= _relative_brightness(as_float(intensity), checked, distance) ** intensity_weight
+    if smoothing:
+        distance = ndimage.gaussian_filter(distance, smoothing)
+    labels = _flood(-distance, _peaks(np.where(checked, distance, 0), min_depth), checked)
+    return renumber(labels, min_area)
+
+
+def _distance(mask: Array) -> Array:
+    """Return the distance to the background, px, float32; the outside of the image is none."""
+    from scipy import ndimage
+
+    if mask.all():
+        return np.ones(mask.shape, np.float32)
+    return np.asarray(ndimage.distance_transform_edt(mask), np.float32)
+
+
+def _relative_brightness(image: Array, mask: Array, distance: Array) -> Array:
+    """Return brightness above background relative to the mean of the surroundings, 0 to 1.5.
+
+    The surroundings are foreground pixels within about the radius of the widest objects.
+    """
+    from scipy import ndimage
+
+    outside = image[~mask]
+    above = image - (float(np.median(outside)) if outside.size else float(image.min()))
+    sigma = max(2.0, float(np.percentile(distance[mask], 95)))
+    share = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(mask, above, 0).astype(np.float32), sigma)
+    mean = total / np.maximum(share, SMALLEST)
+    smooth = ndimage.gaussian_filter(above, 1)
+    return np.asarray(np.clip(smooth / np.maximum(mean, SMALLEST), 0, 1.5), np.float32)
+
+
+@declare(
+    contract=Contract.LABELS,
+    output_kind=Kind.LABELS,
+    category="segment",
+    input_kinds=(Kind.IMAGE,),
+    synonyms=("watershed on intensity", "declump by intensity", "separate cells"),
+    units={"sigma": "px", "min_area": "px"},
+    limits={"sigma": (0, None), "min_contrast": (0, 0.99), "min_area": (0, None)},
+    array_kinds={"mask": Kind.MASK},
+)
+@numpy_function
+def split_by_intensity(
+    image: Array,
+    mask: Array,
+    sigma: float = 3.0,
+    min_contrast: float = 0.1,
+    min_area: int = 0,
+) -> Array:
+    """Split a mask along the dark lines between bright spots of an image.
+
+    Parameters
+    ----------
+    image : ndarray
+        (Y, X) or (Z, Y, X), any numeric dtype, finite.
+    mask : ndarray
+        bool, same shape; wired to a step that gives a mask.
+    sigma : float
+        Standard deviation of a blur before peaks are sought, px; about a third of the radius
+        of an object.
+    min_contrast : float
+        A peak counts when the pass to a higher one is darker than it by this share of its
+        brightness above the background; 0.1 is 10 %.
+    min_area : int
+        Parts with fewer pixels are removed.
+
+    Returns
+    -------
+    ndarray
+        int32, same shape, 1 … n.  Every region of the mask has at least one label.
+
+    Raises
+    ------
+    ContractError
+        An array has other axes or shape, or the image is not finite.
+    ParameterError
+        A parameter is out of its limits.
+    """
+    from scipy import ndimage
+
+    function = "split_by_intensity"
+    require_array(image, function)
+    require_finite(image, function)
+    checked = require_mask(mask, function)
+    require_same_shape(image, checked, function, "mask")
+    for name, value in (("sigma", sigma), ("min_contrast", min_contrast), ("min_area", min_area)):
+        require_at_least(value, 0, function, name)
+    if not min_contrast < 1:
+        raise ParameterError(f"{function}: 'min_contrast' is {min_contrast:g}, expected below 1.")
+    if not checked.any():
+        return np.zeros(image.shape, np.int32)
+    smooth = ndimage.gaussian_filter(as_float(image), sigma)
+    outside = smooth[~checked]
+    above = smooth - (float(np.median(outside)) if outside.size else float(smooth.min()))
+    # On a log scale the same share of contrast counts alike in bright and dim objects.
+    floor = max(0.01 * float(above[checked].max()), SMALLEST)
+    height = np.log(np.maximum(above, floor)) - np.log(floor) + 1
+    depth = -float(np.log1p(-min_contrast))
+    seeds = np.where(checked, _peaks(np.where(checked, height, 0), depth), 0)
+    return renumber(_flood(-smooth, seeds, checked), min_area)
