@@ -17,7 +17,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,8 @@ __all__ = [
     "Catalogue",
     "CatalogueError",
     "find_catalogue",
+    "function_document",
+    "function_from",
     "read_catalogue",
     "write_catalogue",
 ]
@@ -109,7 +110,7 @@ def read_catalogue(path: Path) -> Catalogue:
             library=document["library"],
             version=document["version"],
             functions=tuple(
-                _function_from(item, document["library"], document["version"])
+                function_from(item, document["library"], document["version"])
                 for item in document["functions"]
             ),
             signatures=FrozenMapping(document.get("signatures", {})),
@@ -127,7 +128,7 @@ def write_catalogue(catalogue: Catalogue, folder: Path) -> Path:
     document = {
         "library": catalogue.library,
         "version": catalogue.version,
-        "functions": [_function_document(spec) for spec in functions],
+        "functions": [function_document(spec) for spec in functions],
         "signatures": dict(sorted(catalogue.signatures.items())),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,6 @@ def write_catalogue(catalogue: Catalogue, folder: Path) -> Path:
     return path
 
 
-@cache
 def _defaults(target: type[Any]) -> dict[str, Any]:
     return {
         item.name: item.default_factory()
@@ -145,6 +145,12 @@ def _defaults(target: type[Any]) -> dict[str, Any]:
         else (None if item.default is dataclasses.MISSING else item.default)
         for item in dataclasses.fields(target)
     }
+
+
+_DEFAULTS: dict[type, dict[str, Any]] = {
+    FunctionSpec: _defaults(FunctionSpec),
+    ParameterSpec: _defaults(ParameterSpec),
+}
 
 
 def _plain(value: Any) -> Any:
@@ -182,7 +188,8 @@ def _document(value: FunctionSpec | ParameterSpec, skip: frozenset[str]) -> dict
 _ALWAYS_SAME = frozenset({"library", "library_version", "parameters"})
 
 
-def _function_document(spec: FunctionSpec) -> dict[str, Any]:
+def function_document(spec: FunctionSpec) -> dict[str, Any]:
+    """Return the JSON form of a function, without the fields all of a library share."""
     document = _document(spec, _ALWAYS_SAME)
     document["parameters"] = [_document(item, frozenset()) for item in spec.parameters]
     return document
@@ -195,7 +202,8 @@ def _parameter_from(document: dict[str, Any]) -> ParameterSpec:
     return ParameterSpec(**fields)
 
 
-def _function_from(document: dict[str, Any], library: str, version: str) -> FunctionSpec:
+def function_from(document: dict[str, Any], library: str, version: str) -> FunctionSpec:
+    """Return the function whose JSON form is `document`."""
     fields = {
         key: value if key == "dtypes" else _literal(value)
         for key, value in document.items()

@@ -16,9 +16,8 @@ from typing import Any
 from napari_openhcs.axes import VALID_MEMORY_TYPES
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError
 from napari_openhcs.functions.libraries import LIBRARIES
-from napari_openhcs.functions.libraries.base import import_function
+from napari_openhcs.functions.libraries.base import import_function, signature_text
 from napari_openhcs.functions.search import SearchIndex
-from napari_openhcs.functions.signature import signature_text
 from napari_openhcs.functions.spec import FunctionSpec
 
 __all__ = [

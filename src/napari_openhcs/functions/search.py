@@ -19,8 +19,10 @@ __all__ = ["SearchIndex", "words"]
 _SYNONYM, _NAME, _CATEGORY, _SUMMARY, _REST = 3.0, 4.0, 1.5, 1.0, 0.5
 
 _IGNORED = frozenset(
-    ("a", "an", "the", "of", "in", "on", "to", "with", "by", "from", "for", "and", "or", "my")
-    + ("is", "are", "as", "it", "its", "into")
+    (
+        *("a", "an", "and", "are", "as", "by", "for", "from", "in", "into", "is", "it", "its"),
+        *("my", "of", "on", "or", "the", "to", "with"),
+    )
 )
 
 _SAME = {

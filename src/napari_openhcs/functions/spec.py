@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class ParameterSpec:
         ``px``, ``µm``, ``s`` or empty.
     kind : Kind or None
         For arrays: the kind of data expected; None accepts any.
+    per_axis : bool
+        A tuple with one value an axis is valid too.
     """
 
     name: str
@@ -47,6 +50,7 @@ class ParameterSpec:
     unit: str = ""
     help: str = ""
     kind: Kind | None = None
+    per_axis: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,9 @@ class FunctionSpec:
         Component a stack runs over when the step does not say: ``z`` for projections and
         volumes, ``channel`` for a composite, ``field`` for stitching.
     seconds_per_megapixel : float or None
+    keeps_kind : bool
+        A mask gives a mask and labels give labels, whatever `output_kind` says; see
+        :meth:`output_kind_for`.
     """
 
     id: str
@@ -103,10 +110,22 @@ class FunctionSpec:
     doc_url: str = ""
     synonyms: tuple[str, ...] = ()
     seconds_per_megapixel: float | None = None
+    keeps_kind: bool = False
 
     def parameter(self, name: str) -> ParameterSpec | None:
         """Return a parameter by name, or None."""
         return next((item for item in self.parameters if item.name == name), None)
+
+    def output_kind_for(self, kind: Kind) -> Kind:
+        """Return the kind of the output when the first array is of `kind`."""
+        return kind if self.keeps_kind and kind in self.input_kinds else self.output_kind
+
+    def is_unit_scaled(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether a call with these parameters gives integer intensities divided by the maximum.
+
+        scikit-image's ``preserve_range=True`` switches the scaling off.
+        """
+        return self.unit_scaled and not parameters.get("preserve_range", False)
 
     @property
     def array_parameters(self) -> tuple[ParameterSpec, ...]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_openhcs.axes import Kind
+from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.catalogue import (
     CATALOGUES,
@@ -24,7 +25,7 @@ from napari_openhcs.functions.catalogue import (
     read_catalogue,
 )
 
-__all__ = ["FunctionLibrary", "Hints", "import_function"]
+__all__ = ["FunctionLibrary", "Hints", "import_function", "signature_text"]
 
 Function = Callable[..., Any]
 
@@ -46,6 +47,8 @@ class Hints:
         Kinds the first array may have; empty: as found by running.
     output_kind : Kind or None
         None: as found by running.
+    contract : Contract or None
+        None: as found by running.
     unit_scaled : bool or None
         None: as found by running.
     units, limits : mapping of parameter
@@ -57,6 +60,7 @@ class Hints:
     hidden: tuple[str, ...] = ()
     input_kinds: tuple[Kind, ...] = ()
     output_kind: Kind | None = None
+    contract: Contract | None = None
     category: str = ""
     synonyms: tuple[str, ...] = ()
     shared_columns: tuple[str, ...] = ()
@@ -77,6 +81,15 @@ def import_function(name: str) -> Function:
     module, _, attribute = name.rpartition(".")
     function: Function = getattr(importlib.import_module(module), attribute)
     return function
+
+
+def signature_text(function: Function) -> str:
+    """Return the signature without annotations: ``(image, sigma=1, *, mode='nearest')``."""
+    signature = inspect.signature(function)
+    bare = [
+        item.replace(annotation=inspect.Parameter.empty) for item in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
 @dataclass(frozen=True, kw_only=True)
