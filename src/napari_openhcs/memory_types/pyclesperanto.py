@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_openhcs.errors import ConversionError
 from napari_openhcs.memory_types.base import INTEGERS, MemoryType, host_free_memory
 
 __all__ = ["EXPORT", "PyclesperantoMemoryType"]
@@ -29,6 +30,7 @@ class PyclesperantoMemoryType(MemoryType):
         "CL_OUT_OF_RESOURCES",
         "CL_OUT_OF_HOST_MEMORY",
         "CL_INVALID_BUFFER_SIZE",
+        "Failed to allocate buffer memory",
         "error code: -4",
         "error code: -61",
         "out of memory",
@@ -43,7 +45,18 @@ class PyclesperantoMemoryType(MemoryType):
         return np.asarray(self.module.pull(array))
 
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> Any:
-        """Return a copy on an OpenCL device."""
+        """Return a copy on an OpenCL device.
+
+        Raises
+        ------
+        ConversionError
+            It has no pixels, or other than one to three axes.
+        """
+        if array.size == 0 or array.ndim not in (1, 2, 3):
+            raise ConversionError(
+                f"pyclesperanto has no arrays of shape {array.shape}: expected one to three axes "
+                "and at least one pixel."
+            )
         values = array.astype("uint8") if array.dtype.kind == "b" else array
         return self.module.push(
             np.ascontiguousarray(values), device=self._device(self.resolve_device(device))

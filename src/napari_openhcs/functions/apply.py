@@ -1,0 +1,334 @@
+"""Applying a planned chain of calls to a stack of planes.
+
+::
+
+    apply_chain ─▶ for each call of the chain
+        _Call.on_planes | on_stack      once a plane | once for (N, Y, X)
+          └ with_recovery ─▶ _Call.once
+              private copies ─▶ convert in ─▶ function ─▶ convert out
+          └ checked against the contract ─▶ dtype policy
+
+The function sees copies, so one that changes its input changes nothing that is stored.
+Between calls data is in NumPy arrays: a chain gives the same as separate steps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.errors import ContractError, FunctionNotFoundError, MemoryTypeError
+from napari_openhcs.functions.dtype_policy import apply_dtype_policy, kind_of
+from napari_openhcs.functions.footprint import with_footprints
+from napari_openhcs.functions.registry import get_function, get_spec
+from napari_openhcs.memory_types import MemoryType, convert, get_memory_type
+from napari_openhcs.memory_types.oom import with_recovery
+from napari_openhcs.plan import FunctionPlan
+
+__all__ = ["ApplyReport", "Table", "apply_chain"]
+
+Table = dict[str, np.ndarray]
+"""Equally long columns by name."""
+
+
+@dataclass
+class ApplyReport:
+    """What happened besides the results; every call adds to it.
+
+    Attributes
+    ----------
+    conversions : counter of route
+        How many arrays came or went by each route of
+        :data:`napari_openhcs.memory_types.convert.ROUTES` except ``none``.
+    fallbacks : list of str
+        One sentence for each call that ended on the CPU after running out of GPU memory.
+    retries : int
+        Calls made again after running out of memory.
+    """
+
+    conversions: Counter[str] = field(default_factory=Counter)
+    fallbacks: list[str] = field(default_factory=list)
+    retries: int = 0
+
+
+def apply_chain(
+    chain: Sequence[FunctionPlan],
+    planes: Sequence[np.ndarray],
+    arrays: Mapping[str, Sequence[np.ndarray]],
+    *,
+    dtype_policy: str,
+    device: str = "cpu",
+    oom_retries: int = 2,
+    cpu_fallback: bool = True,
+    report: ApplyReport | None = None,
+    input_kind: Kind | None = None,
+    resolve: Callable[[str], Callable[..., Any]] = get_function,
+) -> list[np.ndarray] | list[Table]:
+    """Apply the calls of a chain one after another.
+
+    Parameters
+    ----------
+    chain : sequence of FunctionPlan
+    planes : sequence of ndarray, (Y, X)
+        The stack; left unchanged.
+    arrays : mapping of parameter to sequence of ndarray
+        Wired arrays, as many planes as the stack has, or one for all; a call gets those
+        that it names in `array_parameters`.
+    dtype_policy : str
+        See :func:`napari_openhcs.functions.dtype_policy.apply_dtype_policy`; applied after
+        every call.
+    device : str
+        For memory types other than NumPy.
+    oom_retries : int
+        How often a call is made again after running out of memory.
+    cpu_fallback : bool
+        Whether a call that ran out of GPU memory may end on the CPU.
+    report : ApplyReport, optional
+        Added to.
+    input_kind : Kind, optional
+        Kind of `planes`; by default told by the dtype: bool is a mask, int32 labels.
+    resolve : callable
+        Gives the function of a registry id.
+
+    Returns
+    -------
+    list of ndarray, (Y, X)
+        As many as there were, or one after a reduction, or what a volume function gives.
+    list of Table
+        When the last call measures: one table a plane, one in all when it applies to the
+        stack.
+
+    Raises
+    ------
+    ContractError
+        A function gave something other than it promises; the sentence names it.
+    MemoryTypeError
+        A memory type or device is not available.
+    """
+    if not planes:
+        raise ContractError("There is no plane to work on: the stack is empty.")
+    data = list(planes)
+    kind = kind_of(data[0].dtype) if input_kind is None else input_kind
+    options = _Options(
+        dtype_policy, device, oom_retries, cpu_fallback, ApplyReport() if report is None else report
+    )
+    for position, plan in enumerate(chain):
+        call = _Call(plan, resolve(plan.function), options, kind)
+        given = {name: arrays[name] for name in plan.array_parameters if name in arrays}
+        apply = call.on_stack if plan.applies_to == "stack" else call.on_planes
+        if plan.output_kind is Kind.TABLE:
+            if position + 1 < len(chain):
+                raise ContractError(
+                    f"{plan.function} gives a table, and {chain[position + 1].function} comes "
+                    "after it: a measuring function must be the last of its chain."
+                )
+            return apply(data, given)
+        data = apply(data, given)
+        kind = plan.output_kind
+    return data
+
+
+@dataclass(frozen=True)
+class _Options:
+    dtype_policy: str
+    device: str
+    oom_retries: int
+    cpu_fallback: bool
+    report: ApplyReport
+
+
+class _Call:
+    """One call of a chain, made once for a plane or for a stack."""
+
+    def __init__(
+        self,
+        plan: FunctionPlan,
+        function: Callable[..., Any],
+        options: _Options,
+        input_kind: Kind,
+    ) -> None:
+        self.plan = plan
+        self.function = function
+        self.options = options
+        self.input_kind = input_kind
+        self.memory_type: MemoryType = get_memory_type(plan.memory_type_in)
+        self.parameters = _with_footprints(plan)
+
+    def on_planes(self, planes: list[np.ndarray], arrays: Mapping[str, Any]) -> list[Any]:
+        """Call the function once a plane."""
+        results: list[Any] = []
+        n = len(planes)
+        for number, plane in enumerate(planes):
+            given = {name: _one_of(array, number, n, name, self) for name, array in arrays.items()}
+            result = self._recovered(partial(plane.copy, order="K"), given)
+            results.append(self._finished(result, plane.shape, plane.dtype))
+        return results
+
+    def on_stack(self, planes: list[np.ndarray], arrays: Mapping[str, Any]) -> list[Any]:
+        """Call the function once for all planes as (N, Y, X)."""
+        given = {}
+        for name, array in arrays.items():
+            wired = [_one_of(array, n, len(planes), name, self) for n in range(len(planes))]
+            self._check_uniform(wired)
+            given[name] = np.stack(wired)
+        self._check_uniform(planes)
+        result = self._recovered(partial(np.stack, planes), given)
+        shape = (len(planes), *planes[0].shape)
+        finished = self._finished(result, shape, planes[0].dtype)
+        if self.plan.output_kind is Kind.TABLE:
+            return [finished]
+        return [finished] if finished.ndim == 2 else list(finished)
+
+    def _recovered(self, first: Callable[[], np.ndarray], arrays: Mapping[str, np.ndarray]) -> Any:
+        """Make the call, trying again and going to the CPU where memory runs out."""
+        options = self.options
+        device = self.memory_type.resolve_device(
+            "cpu" if self.plan.memory_type_in == "numpy" else options.device
+        )
+        leaves_gpu = options.cpu_fallback and device != "cpu" and self.memory_type.has_cpu
+        recovered = with_recovery(
+            lambda: self._once(first(), arrays, device),
+            self.memory_type,
+            retries=options.oom_retries,
+            fallback=(lambda: self._once(first(), arrays, "cpu")) if leaves_gpu else None,
+        )
+        options.report.retries += recovered.retries
+        if recovered.fell_back:
+            options.report.fallbacks.append(
+                f"{self.plan.function} was done on the CPU: {device} ran out of memory "
+                f"{recovered.retries + 1} times ({recovered.message})."
+            )
+        return recovered.value
+
+    def _once(self, image: np.ndarray, arrays: Mapping[str, np.ndarray], device: str) -> Any:
+        with self.memory_type.stream(device):
+            first = self._enter(image, device)
+            given = {name: self._enter(a.copy(order="K"), device) for name, a in arrays.items()}
+            parameters = {
+                name: self._enter(value, device) if isinstance(value, np.ndarray) else value
+                for name, value in self.parameters(image.ndim).items()
+            }
+            result = self.function(first, **given, **parameters)
+            return (
+                self._table(result) if self.plan.output_kind is Kind.TABLE else self._leave(result)
+            )
+
+    def _enter(self, array: np.ndarray, device: str) -> Any:
+        converted = convert(array, "numpy", self.plan.memory_type_in, device)
+        self._count(converted.route)
+        return converted.array
+
+    def _leave(self, result: Any) -> np.ndarray:
+        try:
+            converted = convert(result, self.plan.memory_type_out, "numpy")
+        except MemoryTypeError as error:
+            raise ContractError(
+                f"{self.plan.function} promises one array of memory type "
+                f"'{self.plan.memory_type_out}' and gave something else: {error}"
+            ) from error
+        if isinstance(converted.array, np.ma.MaskedArray):
+            raise ContractError(
+                f"{self.plan.function} gave a masked array, whose mask would be lost: expected a "
+                "plain array; fill it in the function."
+            )
+        self._count(converted.route)
+        array: np.ndarray = converted.array
+        return array
+
+    def _count(self, route: str) -> None:
+        if route != "none":
+            self.options.report.conversions[route] += 1
+
+    def _table(self, result: Any) -> Table:
+        name = self.plan.function
+        if not isinstance(result, Mapping):
+            raise ContractError(
+                f"{name} gave {type(result).__name__}: expected a table, a dictionary of equally "
+                "long columns."
+            )
+        table = {str(column): self._column(values) for column, values in result.items()}
+        shapes = {column: values.shape for column, values in table.items()}
+        if any(len(shape) != 1 for shape in shapes.values()) or len(set(shapes.values())) > 1:
+            raise ContractError(
+                f"{name} gave columns of different lengths or more than one dimension ({shapes}): "
+                "expected one value an object in every column."
+            )
+        return table
+
+    def _column(self, values: Any) -> np.ndarray:
+        kind = get_memory_type(self.plan.memory_type_out)
+        return (
+            self._leave(values)
+            if kind.name != "numpy" and kind.is_array(values)
+            else (np.asarray(values))
+        )
+
+    def _finished(self, result: Any, shape: tuple[int, ...], given: np.dtype[Any]) -> Any:
+        """Check a result against the contract and bring it to its dtype."""
+        if self.plan.output_kind is Kind.TABLE:
+            return result
+        self._check_shape(result.shape, shape)
+        return apply_dtype_policy(
+            result.reshape(result.shape[-2:]) if self._is_single(result.shape) else result,
+            given,
+            policy=self.options.dtype_policy,
+            output_kind=self.plan.output_kind,
+            input_kind=self.input_kind,
+            unit_scaled=self.plan.unit_scaled,
+            function=self.plan.function,
+        )
+
+    def _is_single(self, shape: tuple[int, ...]) -> bool:
+        return self.plan.contract is Contract.REDUCE and len(shape) == 3
+
+    def _check_shape(self, found: tuple[int, ...], given: tuple[int, ...]) -> None:
+        contract = self.plan.contract
+        if contract is Contract.REDUCE:
+            fine = len(found) == 2 or (len(found) == 3 and found[0] == 1)
+            expected = "one plane"
+        elif contract is Contract.VOLUME and len(given) == 3:
+            fine = len(found) in (2, 3) and 0 not in found
+            expected = "one or more planes"
+        else:
+            fine = found == given
+            expected = "the same shape"
+        if not fine:
+            raise ContractError(
+                f"{self.plan.function} gave an array of shape {found} for one of {given}: its "
+                f"contract '{contract}' promises {expected}; choose another function or other "
+                "parameters."
+            )
+
+    def _check_uniform(self, planes: Sequence[np.ndarray]) -> None:
+        kinds = {(plane.shape, plane.dtype) for plane in planes}
+        if len(kinds) > 1:
+            found = ", ".join(sorted(f"{dtype} {shape}" for shape, dtype in kinds))
+            raise ContractError(
+                f"{self.plan.function} works on a stack, and its planes differ ({found}): expected "
+                "one shape and dtype."
+            )
+
+
+def _one_of(array: Sequence[np.ndarray], number: int, n: int, name: str, call: _Call) -> np.ndarray:
+    if len(array) not in (1, n):
+        raise ContractError(
+            f"{call.plan.function} works on {n} planes, and '{name}' has {len(array)}: expected as "
+            "many, or one for all."
+        )
+    return array[number if len(array) > 1 else 0]
+
+
+def _with_footprints(plan: FunctionPlan) -> Callable[[int], dict[str, Any]]:
+    """Return the parameters as a function of the image's dimensions."""
+    try:
+        spec = get_spec(plan.function)
+    except FunctionNotFoundError:
+        # Functions that a caller resolves itself have no footprints to make.
+        return lambda ndim: dict(plan.parameters)
+    return lambda ndim: with_footprints(spec, plan.parameters, ndim)
