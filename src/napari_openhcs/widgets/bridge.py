@@ -34,8 +34,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-Done = Callable[[Any], None]
-Failed = Callable[[Exception], None]
+Done = Callable[[Any], object]
+Failed = Callable[[Exception], object]
 
 _endings: dict[tuple[str, int], weakref.finalize[Any, Any]] = {}
 
@@ -176,7 +176,7 @@ class Latest(QObject):
         self._request = None
         number = self._number
 
-        def finish(callback: Callable[[Any], None], value: Any) -> None:
+        def finish(callback: Callable[[Any], object], value: Any) -> None:
             if number == self._number:
                 callback(value)
             if self._request is not None and not self._timer.isActive():
@@ -206,6 +206,13 @@ class RunFollower(QObject):
         self._timer.setInterval(interval_ms)
         self._timer.timeout.connect(self._look)
         self._reader: _Reader | None = None
+        listen(self, session.run_changed, self._run_changed)
+
+    def _run_changed(self, _: object) -> None:
+        """Follow the run that another part of the window started to follow."""
+        output = self._session.state.run_output
+        if output and (self._reader is None or self._reader.output != output):
+            self.follow(output)
 
     @property
     def active(self) -> bool:
@@ -250,7 +257,7 @@ class _Reader:
     """Reads a run's folder; used by one background thread at a time."""
 
     def __init__(self, output: str) -> None:
-        self._output = output
+        self.output = output
         self._follower: EventFollower | None = None
 
     def read(self) -> RunStatus:
@@ -258,5 +265,5 @@ class _Reader:
         from napari_openhcs.runner import EventFollower
 
         if self._follower is None:
-            self._follower = EventFollower(self._output)
+            self._follower = EventFollower(self.output)
         return self._follower.status()

@@ -107,9 +107,7 @@ class IntField(_MagicField):
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         low = -INT_LIMIT if spec.minimum is None else math.ceil(spec.minimum)
         high = INT_LIMIT if spec.maximum is None else math.floor(spec.maximum)
-        magic = SpinBox(min=min(low, value), max=max(high, value), step=1)
-        _add_unit(magic.native, spec)
-        super().__init__(magic, value)
+        super().__init__(SpinBox(min=min(low, value), max=max(high, value), step=1), value)
 
 
 class FloatField(_MagicField):
@@ -124,7 +122,6 @@ class FloatField(_MagicField):
         magic = FloatSpinBox(min=-1e15, max=1e15, step=_step(reference))
         magic.native.setDecimals(min(digits, MAX_DECIMALS))
         magic.min, magic.max = min(low, value), max(high, value)
-        _add_unit(magic.native, spec)
         super().__init__(magic, value)
 
     def _show(self, value: Any) -> None:
@@ -216,7 +213,6 @@ class FootprintField(Field):
         box, layout = _row()
         self._shape = ComboBox(choices=list(FOOTPRINT_SHAPES))
         self._radius = SpinBox(min=0, max=999, step=1)
-        self._radius.native.setSuffix(" px")
         layout.addWidget(self._shape.native, 1)
         layout.addWidget(self._radius.native, 1)
         super().__init__(box, value)
@@ -343,11 +339,6 @@ def _step(reference: Any) -> float:
     if not isinstance(reference, int | float) or not reference or not math.isfinite(reference):
         return 0.1
     return float(10.0 ** (math.floor(math.log10(abs(reference))) - (abs(reference) < 10)))
-
-
-def _add_unit(native: Any, spec: ParameterSpec) -> None:
-    if spec.unit:
-        native.setSuffix(f" {spec.unit}")
 
 
 def _row() -> tuple[QWidget, QHBoxLayout]:

@@ -58,7 +58,8 @@ class _Row:
         self, spec: ParameterSpec, value: Any, edited: Callable[[Any], None], reset: QToolButton
     ) -> None:
         self.spec = spec
-        self.label = QLabel(spec.name.replace("_", " "))
+        unit = f" ({spec.unit})" if spec.unit else ""
+        self.label = QLabel(spec.name.replace("_", " ") + unit)
         self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.reset = reset
         self.field: Field = make_field(spec, value)
