@@ -1,0 +1,172 @@
+"""Making an output folder ready for a run, and refusing what is not its own.
+
+Only what a run wrote is ever removed: the stores its plan names, ``pipeline.py`` and
+``.openhcs``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from napari_openhcs.errors import OutputError, RunError
+from napari_openhcs.ome_zarr.files import write_atomically
+from napari_openhcs.plan import CompiledPlate, encode_plan
+from napari_openhcs.runner import lock
+from napari_openhcs.runner.follow import read_plan
+from napari_openhcs.runner.paths import RunPaths
+
+__all__ = ["all_stores", "check_output", "open_books", "write_books"]
+
+
+def all_stores(plan: CompiledPlate) -> tuple[str, ...]:
+    """Return every store a plan writes, relative to the output; the plate first."""
+    layouts = {id(context.layout): context.layout for context in plan.contexts.values()}
+    stores = [output.store for layout in layouts.values() for output in layout.outputs]
+    return tuple(sorted(dict.fromkeys(stores), key=lambda store: store != plan.plate_store))
+
+
+def check_output(plan: CompiledPlate, paths: RunPaths) -> None:
+    """Refuse an output that lies in the raw plate.
+
+    Raises
+    ------
+    OutputError
+    """
+    raw, output = Path(plan.plate_root).resolve(), paths.output.resolve()
+    if output == raw or raw in output.parents:
+        raise OutputError(
+            f"{paths.output} lies in the folder of the raw plate, {plan.plate_root}, which is "
+            "never written to: choose an output folder outside it."
+        )
+
+
+def open_books(paths: RunPaths) -> None:
+    """Make the output's folder of books and take the lock for this process.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written, or another run goes on there.
+    """
+    try:
+        paths.logs.mkdir(parents=True, exist_ok=True)
+        lock.acquire(paths.lock)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"{paths.output} cannot be written ({error.strerror or error}): choose another output "
+            "folder or change its permissions."
+        ) from error
+
+
+def write_books(plan: CompiledPlate, paths: RunPaths, *, resume: bool, overwrite: bool) -> None:
+    """Write the plan and the script, after making sure that nothing of another's is harmed.
+
+    Parameters
+    ----------
+    plan : CompiledPlate
+    paths : RunPaths
+        The lock is held.
+    resume : bool
+        Keep the wells that an earlier run with the same key has finished.
+    overwrite : bool
+        Remove what an earlier run wrote.
+
+    Raises
+    ------
+    OutputError
+        The folder holds results and neither was asked for, the results of another pipeline,
+        or files that no run wrote under names that this one needs.
+    """
+    earlier = _earlier_plan(paths, overwrite)
+    try:
+        if earlier is not None:
+            _settle(plan, earlier, paths, resume=resume, overwrite=overwrite)
+        elif not paths.plan.exists():
+            _refuse_foreign(plan, paths)
+        paths.stop.unlink(missing_ok=True)
+        paths.markers.mkdir(parents=True, exist_ok=True)
+        write_atomically(paths.plan, encode_plan(plan))
+        write_atomically(paths.script, plan.script.encode())
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or paths.output} cannot be written or removed "
+            f"({error.strerror or error}): mend this or choose another output folder."
+        ) from error
+
+
+def _earlier_plan(paths: RunPaths, overwrite: bool) -> CompiledPlate | None:
+    if not paths.plan.exists():
+        return None
+    try:
+        return read_plan(paths.output)
+    except RunError as error:
+        if overwrite:
+            return None
+        raise OutputError(str(error)) from error
+
+
+def _settle(
+    plan: CompiledPlate,
+    earlier: CompiledPlate,
+    paths: RunPaths,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Decide about what an earlier run left."""
+    if overwrite:
+        _remove_earlier(earlier, paths)
+    elif earlier.key != plan.key:
+        raise OutputError(
+            f"{paths.output} holds the results of another pipeline, plate or version "
+            f"('{earlier.pipeline_name}' on '{earlier.plate_name}'): choose another output folder, "
+            "or overwrite it (--overwrite, overwrite=True)."
+        )
+    elif not resume:
+        done = len(list(paths.markers.glob("*.json")))
+        raise OutputError(
+            f"{paths.output} already holds {done} wells of this very pipeline: resume to keep them "
+            "(--resume, resume=True), or overwrite (--overwrite, overwrite=True) to run them again."
+        )
+
+
+def _refuse_foreign(plan: CompiledPlate, paths: RunPaths) -> None:
+    names = (*all_stores(plan), paths.script.relative_to(paths.output).as_posix())
+    for name in names:
+        if (paths.output / name).exists():
+            raise OutputError(
+                f"{paths.output / name} is there already, and no run recorded in this folder wrote "
+                "it: choose another output folder or move it away."
+            )
+
+
+def _remove_earlier(earlier: CompiledPlate, paths: RunPaths) -> None:
+    for target in _written_by(earlier, paths):
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+    steps = paths.output / "steps"
+    if steps.is_dir() and not any(steps.iterdir()):
+        steps.rmdir()
+    paths.logs.mkdir(parents=True, exist_ok=True)
+
+
+def _written_by(earlier: CompiledPlate, paths: RunPaths) -> Iterator[Path]:
+    """Iterate over what a run wrote; stores that would lie outside the output are left alone."""
+    root = os.path.normpath(paths.output)
+    for store in all_stores(earlier):
+        target = Path(os.path.normpath(paths.output / store))
+        if root in map(str, target.parents):
+            yield target
+    for book in paths.folder.iterdir():
+        if not book.name.startswith(paths.lock.name):
+            yield book
+    yield paths.script
