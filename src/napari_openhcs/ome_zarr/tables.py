@@ -1,6 +1,7 @@
 """Measurement tables as Parquet: one file a field, in ``tables/<name>/table.parquet``.
 
-This file alone uses pyarrow.  Pages carry checksums, which are verified on reading.
+This file alone uses pyarrow.  A table carries the checksum of its content, columns and
+values, because Parquet's own checksums leave out its headers and its footer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_openhcs.errors import StoreError
+from napari_openhcs.ome_zarr.files import crc32c
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,6 +31,12 @@ __all__ = [
 
 TABLE_FILE = "table.parquet"
 """Where ngio's ``parquet`` backend looks for a table inside its group."""
+
+CHECKSUM_KEY = b"openhcs:crc32c"
+"""Key of the checksum in a Parquet file's metadata; other programs do not write it."""
+
+DAMAGED = (OSError, ValueError, TypeError, LookupError, RuntimeError, ArithmeticError, MemoryError)
+"""What pyarrow raises on damaged files beside its own exceptions."""
 
 FIRST_COLUMNS = ("well", "field", "z", "t", "label")
 """Columns that come first, in this order, where a table has them."""
@@ -67,14 +75,23 @@ def encode_table(columns: Mapping[str, np.ndarray], *, well: str, field: str) ->
     first = [name for name in FIRST_COLUMNS if name in full]
     order = [*first, *(name for name in full if name not in first)]
     arrays = [_column(name, full[name], well, field) for name in order]
+    table = pyarrow.table(arrays, names=order)
+    table = table.replace_schema_metadata({CHECKSUM_KEY: str(_checksum(table))})
     buffer = io.BytesIO()
-    pyarrow.parquet.write_table(
-        pyarrow.table(arrays, names=order),
-        buffer,
-        compression="zstd",
-        write_page_checksum=True,
-    )
+    pyarrow.parquet.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
+
+
+def _checksum(table: pyarrow.Table) -> int:
+    """Return the CRC-32C of a table's names, types and values."""
+    parts = [f"{field.name} {field.type}".encode() for field in table.schema]
+    for column in table.columns:
+        values = column.to_numpy()
+        if values.dtype == object:
+            parts.append("\0".join(map(str, values.tolist())).encode())
+        else:
+            parts.append(values.tobytes())
+    return crc32c(b"\n".join(parts))
 
 
 def _column(name: str, values: np.ndarray, well: str, field: str) -> pyarrow.Array:
@@ -106,9 +123,13 @@ def read_table(path: Path) -> pyarrow.Table:
 
     try:
         with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read()
-    except (pyarrow.ArrowException, OSError) as error:
+            table = file.read()
+        expected = (table.schema.metadata or {}).get(CHECKSUM_KEY)
+        if expected is not None and int(expected) != _checksum(table):
+            raise ValueError("its checksum does not match")
+    except (pyarrow.ArrowException, *DAMAGED) as error:
         raise _damaged(path, error) from error
+    return table.replace_schema_metadata(None)
 
 
 def read_schema(path: Path) -> tuple[int, pyarrow.Schema]:
@@ -125,7 +146,7 @@ def read_schema(path: Path) -> tuple[int, pyarrow.Schema]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             return file.metadata.num_rows, file.schema_arrow
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, *DAMAGED) as error:
         raise _damaged(path, error) from error
 
 
