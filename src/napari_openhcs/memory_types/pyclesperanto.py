@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
+import re
 from typing import Any
 
 import numpy as np
 
 from napari_openhcs.errors import ConversionError
-from napari_openhcs.memory_types.base import INTEGERS, MemoryType, host_free_memory
+from napari_openhcs.memory_types.base import INTEGERS, MemoryType, host_free_memory, host_memory
 
-__all__ = ["EXPORT", "PyclesperantoMemoryType"]
+__all__ = ["EXPORT", "PyclesperantoMemoryType", "bytes_in"]
 
 
 class PyclesperantoMemoryType(MemoryType):
@@ -91,7 +92,8 @@ class PyclesperantoMemoryType(MemoryType):
     def total_memory(self, device: str = "opencl:0") -> int:
         """Return the bytes the device has."""
         info = self._device(device).info
-        return _bytes_in(info() if callable(info) else info)
+        # A method in some of the library's backends, a text in others.
+        return bytes_in(str(info() if callable(info) else info)) or host_memory()
 
     def cleanup(self) -> None:
         """Drop arrays no longer used; the library keeps no cache of its own."""
@@ -99,15 +101,12 @@ class PyclesperantoMemoryType(MemoryType):
             gc.collect()
 
 
-def _bytes_in(info: str) -> int:
-    """Return the number of bytes in the line of a device's description that tells its memory."""
-    for line in str(info).splitlines():
-        if "global memory size" in line.lower():
-            words = line.replace(":", " ").split()
-            number = next(float(word) for word in words if word.replace(".", "", 1).isdigit())
-            unit = words[-1].upper()
-            return int(number * {"KB": 2**10, "MB": 2**20, "GB": 2**30}.get(unit, 1))
-    return host_free_memory()
+def bytes_in(info: str) -> int | None:
+    """Return the memory that a device's description tells, in bytes, or None."""
+    found = re.search(r"global memory size\W+([\d.]+)\s*([KMG]?)B", info, re.IGNORECASE)
+    if found is None:
+        return None
+    return int(float(found[1]) * 2 ** (10 * " KMG".index(found[2].upper() or " ")))
 
 
 EXPORT: MemoryType = PyclesperantoMemoryType()

@@ -1,0 +1,5 @@
+from napari_openhcs.testing.memory_types import MemoryTypeTests
+
+
+class TestJax(MemoryTypeTests):
+    name = "jax"
