@@ -169,6 +169,26 @@ class LazyStack(Generic[P]):
             flat[position] = _crop(self.plane(int(self._numbers[place])), rows, columns)
         return result[()] if result.ndim == 0 else result
 
+    def take(self, axis: int, index: int) -> LazyStack[P]:
+        """Return the stack at one place of an axis before Y and X, without loading anything.
+
+        Parameters
+        ----------
+        axis : int
+            0 for the first axis; it is gone in the result.
+        index : int
+        """
+        numbers = np.take(self._numbers, index, axis)
+        return LazyStack(
+            [self._planes[number] for number in numbers.ravel()],
+            numbers.shape,
+            (self.shape[-2], self.shape[-1]),
+            self.dtype,
+            self._read,
+            fill=self._fill,
+            cache=self._cache,
+        )
+
     def plane(self, number: int) -> np.ndarray:
         """Return one whole plane by its flat number, read-only.
 
