@@ -25,8 +25,10 @@ def _execute(arguments: argparse.Namespace) -> int:
             ("plate", document["plate"]),
             ("images", document["images"]),
             ("labels", ", ".join(document["labels"])),
-            *((f"table {name}", f"{item['rows']:,} rows: {', '.join(item['columns'])}")
-              for name, item in tables.items()),
+            *(
+                (f"table {name}", f"{item['rows']:,} rows: {', '.join(item['columns'])}")
+                for name, item in tables.items()
+            ),
         ]
     )
     return 0

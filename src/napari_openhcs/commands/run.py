@@ -28,10 +28,10 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", type=Path, required=True)
     parser.add_argument("--wells", metavar="A01,B02", type=well_list)
     parser.add_argument("--fields", metavar="1,2", type=comma_list)
-    parser.add_argument("--workers", metavar="N", type=_positive, help="by default by memory and cores")
     parser.add_argument(
-        "--executor", choices=("processes", "threads", "dask"), default="processes"
+        "--workers", metavar="N", type=_positive, help="by default by memory and cores"
     )
+    parser.add_argument("--executor", choices=("processes", "threads", "dask"), default="processes")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="keep the wells that are done")
@@ -69,12 +69,25 @@ def run_pipeline(pipeline: Pipeline, arguments: argparse.Namespace) -> int:
 def follow_run(pipeline: Pipeline, arguments: argparse.Namespace) -> RunStatus:
     """Run a pipeline, showing progress on standard error, until it ends."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from napari_openhcs.api import run
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), disable=not sys.stderr.isatty()
+    ) as progress:
         bar = progress.add_task("wells", total=None)
 
         def show(status: RunStatus) -> None:

@@ -142,6 +142,9 @@ class WellLayers(QObject):
         add = self._viewer.add_labels if item.kind == "labels" else self._viewer.add_image
         options = {key: value for key, value in item.options.items() if value is not None}
         layer = add(item.data, **options)
+        if "contrast_limits" in options:
+            low, high = options["contrast_limits"]
+            layer.contrast_limits_range = (min(0.0, low), max(2 * high, high + 1))
         if item.key.startswith("raw/"):
             # Raw channels lie below everything that is made from them.
             below = sum(_key(other).startswith("raw/") for other in self._viewer.layers) - 1

@@ -122,6 +122,7 @@ class PlateNavigator(QWidget):
         self.field_box = QComboBox()
         self.field_box.setToolTip("Field to look at and to tune on ( [ and ] )")
         self.field_box.setAccessibleName("Field")
+        self.field_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.field_box.activated.connect(self._choose_field)
         self.mosaic_box = QCheckBox("all fields")
         self.mosaic_box.setToolTip("Show all fields of the well, placed by stage position")
@@ -133,6 +134,7 @@ class PlateNavigator(QWidget):
         self.color_box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
+        self.color_box.setMinimumContentsLength(14)
         self.color_box.activated.connect(lambda _: self._color())
         self._footer_items = (self.field_box, self.mosaic_box, self.color_box)
         row.addWidget(self.field_box)
@@ -257,7 +259,7 @@ class PlateNavigator(QWidget):
             return
         fields = plate.fields_of(tuned.well)
         for name in fields:
-            self.field_box.addItem(f"{tuned.well}  field {name}", name)
+            self.field_box.addItem(f"field {name}", name)
         self.field_box.setCurrentIndex(fields.index(tuned.field))
         self.mosaic_box.setEnabled(len(fields) > 1)
 
