@@ -97,7 +97,9 @@ def _decode(target: Any, value: Any) -> Any:
     if typing.get_origin(target) is FrozenMapping:
         key, item = typing.get_args(target)
         plain = types.GenericAlias(dict, (key, item))
-        return FrozenMapping(msgspec.convert(value, plain, dec_hook=_decode))
+        # `freeze` gives back tuples where the item type is Any and JSON has lists.
+        frozen: FrozenMapping[Any, Any] = freeze(msgspec.convert(value, plain, dec_hook=_decode))
+        return frozen
     raise NotImplementedError(f"{target} cannot be read from JSON")
 
 

@@ -166,6 +166,8 @@ class StepPlan:
     ----------
     step_id : str
         ``01_smooth``: position among all steps of the pipeline and slug of the name.
+    index : int
+        0-based position among all steps of the pipeline.
     patterns : FrozenMapping of str to tuple of FunctionPlan
         Chain by value of `group_by`; the key ``""`` when there is one chain for all.
     dropped : tuple of str

@@ -1,0 +1,287 @@
+"""Compiling: a pipeline and a plate become one frozen plan, or a list of problems.
+
+::
+
+    compile_pipeline
+      choose wells, group them into layouts
+      for each layout                            (384 equal wells are one)
+        1  initialize_step_plans_for_context       paths.py
+        2  declare_zarr_stores_for_context         stores.py
+        3  plan_materialization_flags_for_context  materialization.py
+        4  validate_memory_contracts_for_context   memory.py
+        5  assign_gpu_resources_for_context        devices.py
+      a context for each well: its planes, and what its data lacks
+      workers, output folder, key
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari_openhcs.compiler.devices import assign_gpu_resources_for_context, count_workers
+from napari_openhcs.compiler.draft import Draft
+from napari_openhcs.compiler.folder import absolute_output, check_output
+from napari_openhcs.compiler.keys import digest
+from napari_openhcs.compiler.materialization import plan_materialization_flags_for_context
+from napari_openhcs.compiler.memory import validate_memory_contracts_for_context
+from napari_openhcs.compiler.paths import initialize_step_plans_for_context
+from napari_openhcs.compiler.stores import (
+    declare_zarr_stores_for_context,
+    plate_store_name,
+    stored_bytes,
+)
+from napari_openhcs.compiler.wells import (
+    Layouts,
+    choose_wells,
+    context_for,
+    plan_layouts,
+    planes_of,
+    read_coords,
+)
+from napari_openhcs.errors import OpenHCSError
+from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.pipeline import Pipeline
+from napari_openhcs.pipeline.script import export_script
+from napari_openhcs.plan import (
+    CompiledPlate,
+    Coord,
+    DataPlan,
+    Problem,
+    ProcessingContext,
+    WellLayout,
+)
+from napari_openhcs.plate import Plate
+
+__all__ = ["PHASES", "compile_pipeline"]
+
+PHASES = (
+    initialize_step_plans_for_context,
+    declare_zarr_stores_for_context,
+    plan_materialization_flags_for_context,
+    validate_memory_contracts_for_context,
+    assign_gpu_resources_for_context,
+)
+"""The five phases in order; each takes a draft and returns a new one."""
+
+MAX_SAMPLES = 4
+"""So many wells the inference may look at before it gives up."""
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A layout with its draft after the last phase."""
+
+    draft: Draft
+    layout: WellLayout
+    coords: tuple[Coord, ...]
+    wells: tuple[str, ...]
+
+
+def compile_pipeline(
+    plate: Plate,
+    pipeline: Pipeline,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    wells: Iterable[str] | None = None,
+    fields: Iterable[str | int] | None = None,
+    workers: int | None = None,
+    executor: str = "processes",
+    scheduler: str | None = None,
+) -> CompiledPlate:
+    """Compile a pipeline for the chosen wells of a plate; nothing is run or written.
+
+    Parameters
+    ----------
+    plate : Plate
+    pipeline : Pipeline
+        Not changed.
+    output : path, optional
+        The output folder; without it the plan can only be looked at.
+    wells, fields : iterable of str, optional
+        By default all.
+    workers : int, optional
+        By default as many as cores, wells and memory allow.
+    executor : str
+        ``processes``, ``threads`` or ``dask``.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+
+    Returns
+    -------
+    CompiledPlate
+        Mistakes of the user are its `problems`, all at once; they are never raised.  With
+        an error `ok` is False, and the plan still holds what could be planned.
+    """
+    chosen, problems = choose_wells(plate, None if wells is None else tuple(wells))
+    if not any(step.enabled for step in pipeline):
+        problems.append(_no_steps(pipeline))
+    wanted = None if fields is None else tuple(fields)
+    # Without a single known well the pipeline is still checked, on the plate's own wells.
+    layouts = plan_layouts(plate, chosen or plate.wells, wanted)
+    problems += layouts.problems
+    compiled = _compile_layouts(plate, pipeline, layouts)
+    problems += _merged(compiled, len(chosen))
+    contexts = _contexts(plate, compiled, chosen)
+    problems += _well_problems(contexts)
+    count, of_workers = count_workers([item.draft for item in compiled], len(contexts), workers)
+    folder = absolute_output(output)
+    size = sum(stored_bytes(context.layout.outputs) for context in contexts.values())
+    problems += [*of_workers, *check_output(folder, plate.root, size)]
+    problems += _scheduler_problems(executor, scheduler)
+    script, of_script = _script(pipeline)
+    return CompiledPlate(
+        plate_root=plate.root,
+        plate_name=plate.name,
+        plate_format=plate.format,
+        channels=plate.channels,
+        n_rows=plate.n_rows,
+        n_columns=plate.n_columns,
+        pixel_size_um=plate.pixel_size_um,
+        z_step_um=plate.z_step_um,
+        positions_um=plate.positions_um,
+        conditions=plate.conditions,
+        contexts=FrozenMapping(contexts),
+        output=folder,
+        plate_store=plate_store_name(plate),
+        ome_version=pipeline.config.ome_version,
+        pipeline_name=pipeline.name,
+        script=script,
+        key=_plan_key(plate, pipeline, compiled, wanted),
+        workers=count,
+        executor=executor,
+        scheduler=scheduler,
+        memory_per_well_bytes=max((c.draft.memory_per_well_bytes for c in compiled), default=0),
+        stop_after_failures=pipeline.config.stop_after_failures,
+        max_attempts=pipeline.config.max_attempts,
+        problems=tuple(sorted([*problems, *of_script], key=lambda item: item.step)),
+    )
+
+
+def _no_steps(pipeline: Pipeline) -> Problem:
+    found = (
+        "has no steps: add one" if not len(pipeline) else "has no step switched on: switch one on"
+    )
+    return Problem("pipeline_empty", f"The pipeline '{pipeline.name}' {found}.")
+
+
+def _compile_layouts(plate: Plate, pipeline: Pipeline, layouts: Layouts) -> list[_Compiled]:
+    compiled: list[_Compiled] = []
+    measured: FrozenMapping[str, DataPlan] = FrozenMapping()
+    for grid, wells in layouts.wells:
+        draft = Draft(plate, pipeline, grid, layouts.depth, measured=measured)
+        for phase in PHASES:
+            if phase is validate_memory_contracts_for_context:
+                draft = replace(draft, samples=_samples(draft, wells))
+            draft = phase(draft)
+        layout = WellLayout(grid, draft.steps, draft.outputs)
+        compiled.append(_Compiled(draft, layout, read_coords(layout), wells))
+        if not _depends_on_fields(draft):
+            known = {
+                step.key: step.output
+                for step in draft.steps
+                if step.step_id not in draft.blocked and draft.samples
+            }
+            measured = FrozenMapping({**measured, **known})
+    return compiled
+
+
+def _samples(draft: Draft, wells: Iterable[str]) -> tuple[tuple[str, Any], ...]:
+    """Return the first complete wells of a layout, whose pixels the inference looks at."""
+    coords = read_coords(WellLayout(draft.grid, draft.steps, draft.outputs))
+    samples = []
+    for well in wells:
+        planes, missing = planes_of(draft.plate, well, coords)
+        if planes and not missing:
+            samples.append((well, planes))
+            if len(samples) == MAX_SAMPLES:
+                break
+    return tuple(samples)
+
+
+def _depends_on_fields(draft: Draft) -> bool:
+    """Whether a step puts fields together, so that what it gives depends on how many."""
+    return any(
+        "field" in step.variable_components and call.applies_to == "stack"
+        for step in draft.steps
+        for chain in step.patterns.values()
+        for call in chain
+    )
+
+
+def _merged(compiled: list[_Compiled], n_wells: int) -> list[Problem]:
+    """Return each problem once, with the wells it is about where it is not about all."""
+    wells: dict[Problem, list[str]] = {}
+    for item in compiled:
+        for problem in dict.fromkeys(item.draft.problems):
+            wells.setdefault(problem, []).extend(item.wells)
+    return [
+        problem if len(found) >= n_wells else replace(problem, wells=tuple(found))
+        for problem, found in wells.items()
+    ]
+
+
+def _contexts(
+    plate: Plate, compiled: list[_Compiled], chosen: tuple[str, ...]
+) -> dict[str, ProcessingContext]:
+    found = {
+        well: context_for(plate, well, item.layout, item.coords)
+        for item in compiled
+        for well in item.wells
+    }
+    return {well: found[well] for well in chosen if well in found}
+
+
+def _well_problems(contexts: dict[str, ProcessingContext]) -> list[Problem]:
+    """Return an error when no well can run, else a warning for those that cannot."""
+    bad = {well: item.problems[0] for well, item in contexts.items() if item.problems}
+    if not bad:
+        return []
+    if len(bad) == len(contexts):
+        message = (
+            f"None of the {len(bad)} wells has all the images that the pipeline reads; the first: "
+            f"{next(iter(bad.values()))}"
+        )
+        return [Problem("wells_all_bad", message, wells=tuple(bad))]
+    more = f" and {len(bad) - 1} more wells" if len(bad) > 1 else ""
+    verb = "are" if len(bad) > 1 else "is"
+    message = f"{next(iter(bad))}{more} {verb} left out of the run. {next(iter(bad.values()))}"
+    return [Problem("well_data", message, wells=tuple(bad), severity="warning")]
+
+
+def _scheduler_problems(executor: str, scheduler: str | None) -> list[Problem]:
+    if scheduler is None or executor == "dask":
+        return []
+    message = (
+        f"A Dask scheduler ({scheduler}) is named, but the executor is '{executor}': use executor "
+        "'dask', or leave the scheduler out."
+    )
+    return [Problem("scheduler_unused", message, parameter="scheduler", severity="warning")]
+
+
+def _script(pipeline: Pipeline) -> tuple[str, list[Problem]]:
+    try:
+        return export_script(pipeline), []
+    except OpenHCSError as error:
+        message = f"The pipeline cannot be kept as a script: {error}"
+        return "", [Problem("script", message)]
+
+
+def _plan_key(
+    plate: Plate, pipeline: Pipeline, compiled: list[_Compiled], fields: Iterable[Any] | None
+) -> str:
+    """Return the identity of the results; workers and the choice of wells are not in it."""
+    layouts: list[WellLayout] = [item.layout for item in compiled[:1]]
+    config = pipeline.config
+    return digest(
+        (
+            (plate.root, plate.name, plate.format, plate.channels, plate.shape_yx, plate.dtype),
+            (plate.pixel_size_um, plate.z_step_um),
+            [[(step.step_id, step.name, step.key) for step in item.steps] for item in layouts],
+            [[(o.name, o.dataset, o.store, o.role, o.select) for o in i.outputs] for i in layouts],
+            (config.ome_version, config.compressor, config.level),
+            None if fields is None else sorted(str(item) for item in fields),
+        )
+    )

@@ -1,0 +1,268 @@
+"""Do a step's functions fit together and fit what they read?  Kinds, stacks, memory types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
+from napari_openhcs.compiler.grids import narrow, stack_size
+from napari_openhcs.compiler.patterns import chain_calls, reduces
+from napari_openhcs.compiler.sources import channel_label, listed
+from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError, MemoryTypeError
+from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions import registry
+from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
+from napari_openhcs.memory_types import route
+from napari_openhcs.pipeline import FunctionStep
+from napari_openhcs.plan import PLATE, FunctionPlan, Grid, Problem, StepPlan
+
+__all__ = ["check_contracts", "check_functions", "plan_conversions"]
+
+
+class _Fault(NamedTuple):
+    code: str
+    message: str
+    function: str = ""
+    parameter: str = ""
+    severity: str = "error"
+
+
+def check_functions(index: int, step: FunctionStep) -> list[Problem]:
+    """Return a problem for each function that is not registered or not available here."""
+    problems = []
+    for name in dict.fromkeys(call.function for _, _, call, _ in chain_calls(step)):
+        try:
+            registry.get_function(name)
+        except (FunctionNotFoundError, FunctionUnavailableError) as error:
+            unknown = isinstance(error, FunctionNotFoundError)
+            code = "function_unknown" if unknown else "function_unavailable"
+            problems.append(step_problem(index, step, code, str(error), function=name))
+    return problems
+
+
+def check_contracts(draft: Draft, plan: StepPlan) -> list[Problem]:
+    """Return every problem of a step's chains against what they read and give."""
+    step = draft.function_step(plan)
+    faults = [
+        *_wire_faults(draft, plan, step),
+        *_missing_arrays(draft, plan, step),
+        *_pattern_faults(draft, plan),
+    ]
+    for chain in plan.patterns.values():
+        faults += _chain_faults(draft, plan, step, chain)
+    return [
+        step_problem(
+            plan.index + 1,
+            step,
+            fault.code,
+            fault.message,
+            function=fault.function,
+            parameter=fault.parameter,
+            severity=fault.severity,
+        )
+        for fault in dict.fromkeys(faults)
+    ]
+
+
+def _a(kind: Kind) -> str:
+    return {Kind.IMAGE: "an image", Kind.MASK: "a mask", Kind.LABELS: "labels"}.get(kind, "a table")
+
+
+def _title(draft: Draft, dataset: str) -> str:
+    return "the plate" if dataset == PLATE else f"'{draft.step(dataset).name}'"
+
+
+def _chain_faults(
+    draft: Draft, plan: StepPlan, step: FunctionStep, chain: tuple[FunctionPlan, ...]
+) -> Iterator[_Fault]:
+    source = plan.source.dataset
+    given: Kind | None = None if source in draft.uncertain else draft.data(source).kind
+    giver = _title(draft, source)
+    complete = all(spec is not None for _, _, _, spec in chain_calls(step))
+    planes = stack_size(_read_grid(draft, plan), plan.variable_components)
+    shrunk = False
+    for position, call in enumerate(chain):
+        spec = find_spec(call.function)
+        if spec is None:
+            continue
+        if given is not None and given not in spec.input_kinds:
+            yield _kind_fault(spec, given, giver)
+        yield from _stack_faults(spec, call, step, 1 if shrunk else planes, shrunk)
+        if call.output_kind == Kind.TABLE and position < len(chain) - 1:
+            yield _Fault(
+                "table_in_chain",
+                f"{call.function} gives a table, which no function after it can take: make it the "
+                "last one, or a step of its own.",
+                call.function,
+            )
+            return
+        shrunk = shrunk or call.contract == Contract.REDUCE
+        # Between two known functions an unknown one may change the kind.
+        given, giver = (call.output_kind if complete else None), call.function
+
+
+def _read_grid(draft: Draft, plan: StepPlan) -> Grid:
+    return narrow(draft.data(plan.source.dataset).grid, plan.source.select)
+
+
+def _kind_fault(spec: FunctionSpec, given: Kind, giver: str) -> _Fault:
+    wanted = listed(_a(kind) for kind in spec.input_kinds).replace(", ", " or ")
+    mends = {
+        Kind.LABELS: "add a step that makes labels before it, or name one by input_source",
+        Kind.MASK: "add a threshold before it, or name a mask by input_source",
+        Kind.IMAGE: "read an image, such as input_source='plate'",
+    }
+    mend = mends.get(spec.input_kinds[0] if spec.input_kinds else Kind.IMAGE, "")
+    return _Fault(
+        "kind_source",
+        f"{spec.id} takes {wanted}, but {giver} gives {_a(given)}: {mend}.",
+        spec.id,
+        spec.first,
+    )
+
+
+def _stack_faults(
+    spec: FunctionSpec, call: FunctionPlan, step: FunctionStep, planes: int, shrunk: bool
+) -> Iterator[_Fault]:
+    """Check a function against the number of planes in the stack it would see."""
+    name = call.function
+    if call.contract == Contract.PLANE and step.volume:
+        message = (
+            f"{name} works on single planes only, but the step says volume=True: leave volume "
+            "out, or take a function that works on volumes."
+        )
+        yield _Fault("plane_as_volume", message, name)
+    if call.applies_to != "stack":
+        return
+    if call.contract == Contract.REDUCE and shrunk:
+        message = (
+            f"{name} reduces a stack, but a function before it has already reduced it to one "
+            "plane: remove one of them."
+        )
+        yield _Fault("reduce_twice", message, name)
+    elif call.contract == Contract.VOLUME and planes < 2 and 2 not in spec.ndims:
+        message = (
+            f"{name} needs a stack of planes, but sees one plane: read data with several "
+            f"{spec.stack_component}, or take a function that works plane by plane."
+        )
+        yield _Fault("volume_of_one_plane", message, name)
+    elif planes < 2:
+        message = (
+            f"{name} works on a stack, but there is one plane in it, so that it makes no "
+            f"difference to single planes: check variable_components (here "
+            f"{listed(step.variable_components or (spec.stack_component,))})."
+        )
+        yield _Fault("stack_of_one_plane", message, name, severity="warning")
+
+
+def _wire_faults(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_Fault]:
+    for wire in plan.arrays:
+        dataset = wire.source.dataset
+        if dataset in draft.uncertain:
+            continue
+        given, giver = draft.data(dataset).kind, _title(draft, dataset)
+        for function, parameter in _arrays_named(step, wire.parameter):
+            if given == Kind.TABLE or parameter.kind not in (None, given):
+                wanted = (
+                    "an image, a mask or labels" if parameter.kind is None else _a(parameter.kind)
+                )
+                yield _Fault(
+                    "kind_wired",
+                    f"{function} takes {wanted} as '{parameter.name}', but {giver} "
+                    f"gives {_a(given)}: wire it to {_candidates(draft, plan, parameter)}.",
+                    function,
+                    parameter.name,
+                )
+
+
+def _arrays_named(step: FunctionStep, name: str) -> Iterator[tuple[str, ParameterSpec]]:
+    for _, _, call, spec in chain_calls(step):
+        for parameter in spec.array_parameters if spec is not None else ():
+            if parameter.name == name:
+                yield call.function, parameter
+
+
+def _candidates(draft: Draft, plan: StepPlan, parameter: ParameterSpec) -> str:
+    """Name what an array parameter of a step could be wired to."""
+    found = [
+        f"'{step.name}'"
+        for step in draft.steps
+        if step.index < plan.index
+        and step.output.kind != Kind.TABLE
+        and parameter.kind in (None, step.output.kind)
+    ]
+    if parameter.kind in (None, Kind.IMAGE):
+        found += [f"'plate/{channel_label(draft.plate, item)}'" for item in draft.grid.channel]
+    if not found:
+        return f"an earlier step that gives {_a(parameter.kind or Kind.IMAGE)} (there is none yet)"
+    return listed(found, 6).replace(", ", " or ")
+
+
+def _missing_arrays(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_Fault]:
+    for _, _, call, spec in chain_calls(step):
+        for parameter in spec.array_parameters if spec is not None else ():
+            if parameter.required and parameter.name not in step.inputs:
+                yield _Fault(
+                    "input_missing",
+                    f"{call.function} needs '{parameter.name}', which is not wired: set "
+                    f"inputs={{'{parameter.name}': …}} to {_candidates(draft, plan, parameter)}.",
+                    call.function,
+                    parameter.name,
+                )
+
+
+def _pattern_faults(draft: Draft, plan: StepPlan) -> Iterator[_Fault]:
+    """Check that the values of a pattern give one kind and one grid."""
+    if plan.group_by is None or not plan.patterns:
+        return
+    group_by = plan.group_by
+    kinds = {key: chain[-1].output_kind for key, chain in plan.patterns.items() if chain}
+    shrinks = {key: reduces(chain) for key, chain in plan.patterns.items() if chain}
+    source = plan.source.dataset
+    for value in _read_grid(draft, plan).values(group_by):
+        key = str(value)
+        if key not in plan.patterns and key not in plan.dropped and source not in draft.uncertain:
+            kinds[key] = draft.data(source).kind
+            shrinks[key] = False
+    if group_by == "channel":
+        kinds = {channel_label(draft.plate, key): kind for key, kind in kinds.items()}
+        shrinks = {channel_label(draft.plate, key): item for key, item in shrinks.items()}
+    drop = f"map the others to None to leave them out, or give every {group_by} the same"
+    if len(set(kinds.values())) > 1:
+        given = listed(f"{key} {kind.value}" for key, kind in kinds.items())
+        message = f"gives different kinds by {group_by} ({given}), but a step has one kind: {drop}."
+        yield _Fault("pattern_kinds", message)
+    elif len(set(shrinks.values())) > 1:
+        given = listed(f"{key} {'one plane' if item else 'all'}" for key, item in shrinks.items())
+        message = (
+            f"keeps different planes by {group_by} ({given}), because only some of its functions "
+            f"reduce the stack: {drop}."
+        )
+        yield _Fault("pattern_planes", message)
+
+
+def plan_conversions(draft: Draft, plan: StepPlan) -> tuple[StepPlan, list[Problem]]:
+    """Fill in by which route each call's input reaches its memory type.
+
+    Between calls, inside a chain too, arrays are NumPy's.
+    """
+    problems = []
+    patterns = {}
+    step = draft.function_step(plan)
+    for key, chain in plan.patterns.items():
+        calls = []
+        for call in chain:
+            try:
+                calls.append(replace(call, conversion=route("numpy", call.memory_type_in)))
+            except MemoryTypeError as error:
+                calls.append(call)
+                problems.append(
+                    step_problem(
+                        plan.index + 1, step, "memory_type", str(error), function=call.function
+                    )
+                )
+        patterns[key] = tuple(calls)
+    return replace(plan, patterns=FrozenMapping(patterns)), problems

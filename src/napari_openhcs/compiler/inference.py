@@ -1,0 +1,233 @@
+"""What each step really gives: shape, dtype and columns, measured on a small crop.
+
+Every step runs once on the part of the first complete well with most contrast.  A step
+that fails there is tried on a larger part, then on another well, before it is called a
+problem, since a small piece of one well may hold no object at all.  A well whose file cannot
+be read is passed over: that is its own problem, found when it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from napari_openhcs.axes import Kind
+from napari_openhcs.compiler.draft import Draft, step_problem
+from napari_openhcs.compiler.tables import stored_columns
+from napari_openhcs.compiler.trials import LIMIT_S, Result, StepFailure, Trial
+from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
+from napari_openhcs.plan import DataPlan, Problem, StepPlan
+
+__all__ = ["infer_outputs"]
+
+SIDES = (128, 512)
+"""Sides of the crops, px: the first one first, the other where a step fails on it."""
+
+
+@dataclass
+class _Trials:
+    """The trials of a layout from the preferred one on; moves on, never back."""
+
+    draft: Draft
+    unreadable: list[str]
+    waiting: list[tuple[int, int]]
+    """(number of the sample, side), the current one first."""
+
+    @classmethod
+    def of(cls, draft: Draft) -> _Trials:
+        longest = max(draft.plate.shape_yx)
+        sides = [SIDES[0], *(side for side in SIDES[1:] if longest > SIDES[0])]
+        waiting = [(0, side) for side in sides]
+        waiting += [(number, sides[-1]) for number in range(1, len(draft.samples))]
+        return cls(draft, [], waiting)
+
+    def current(self, draft: Draft) -> Trial | None:
+        """Return the trial to use for `draft`, passing over wells that cannot be read."""
+        while self.waiting:
+            number, side = self.waiting[0]
+            well, planes = draft.samples[number]
+            try:
+                return Trial(draft, well, planes, side)
+            except ImageReadError as error:
+                self.skip(well, error)
+        return None
+
+    def skip(self, well: str, error: ImageReadError) -> None:
+        """Leave out a well one of whose files cannot be read."""
+        self.unreadable.append(str(error))
+        side = SIDES[0]
+        self.waiting = [
+            (number, side) for number, _ in self.waiting if self.draft.samples[number][0] != well
+        ]
+
+
+def infer_outputs(draft: Draft) -> Draft:
+    """Measure what each step gives; steps with problems, and what reads them, are left out.
+
+    Parameters
+    ----------
+    draft : Draft
+        With checked steps.
+    """
+    trials = _Trials.of(draft)
+    for planned in draft.steps:
+        step = draft.step(planned.step_id)
+        if step.step_id in draft.blocked or draft.reads_blocked(step):
+            draft = replace(draft, blocked=draft.blocked | {step.step_id})
+            continue
+        known = draft.measured.get(step.key)
+        if known is not None:
+            output = replace(
+                step.output, shape_yx=known.shape_yx, dtype=known.dtype, columns=known.columns
+            )
+            draft = draft.replace_step(replace(step, output=output))
+            continue
+        draft = _infer_step(draft, trials, step)
+    if trials.unreadable and not trials.waiting:
+        draft = draft.with_problems([_unreadable_problem(draft, trials)])
+    return draft
+
+
+def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
+    faults = list(_shape_faults(draft, step))
+    if faults:
+        return draft.with_problems(faults)
+    before = list(trials.waiting)
+    failure: StepFailure | None = None
+    trial = trials.current(draft)
+    while trial is not None:
+        try:
+            output = _measure(draft, trial, step)
+        except ImageReadError as error:
+            trials.skip(trial.well, error)
+        except StepFailure as found:
+            failure = found
+            trials.waiting = [] if found.error is None else trials.waiting[1:]
+        except ContractError as error:
+            return draft.with_problems(
+                [
+                    step_problem(
+                        step.index + 1, draft.function_step(step), "mixed_dtypes", str(error)
+                    )
+                ]
+            )
+        else:
+            return draft.replace_step(replace(step, output=output))
+        trial = trials.current(draft)
+    if failure is None:
+        return draft
+    # A failing step says nothing against the trial: the steps beside it start there again.
+    trials.waiting = before
+    blocked = replace(draft, blocked=draft.blocked | {step.step_id})
+    return blocked.with_problems([_failure_problem(draft, failure)])
+
+
+def _measure(draft: Draft, trial: Trial, step: StepPlan) -> DataPlan:
+    """Run a step once for each of its chains and say what it gives."""
+    results = [(at, trial.run(step, at)) for at in trial.output_at(step)]
+    if step.output.kind == Kind.TABLE:
+        columns = {
+            str(getattr(at, step.group_by)) if step.group_by else "": tuple(result.values[0])
+            for at, result in results
+        }
+        return replace(step.output, columns=stored_columns(draft, step, columns))
+    dtypes = {str(plane.dtype) for _, result in results for plane in result.values}
+    if len(dtypes) > 1:
+        raise ContractError(
+            f"its functions give different dtypes ({', '.join(sorted(dtypes))}), but a step's "
+            f"output has one: set dtype='{max(dtypes)}' on the step."
+        )
+    shape = _full_shape(draft, trial, step, results[0][1])
+    return replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
+
+
+def _full_shape(
+    draft: Draft, trial: Trial, step: StepPlan, result: Result
+) -> tuple[int, int] | None:
+    """Return the shape for whole planes, from what comes of a crop.
+
+    Where a function changes the shape, a second crop of half the size tells the rule: fixed,
+    proportional, or wider by a margin (all three are straight lines).
+    """
+    full = draft.data(step.source.dataset).shape_yx
+    given, found = _shapes(trial, step, result)
+    if full is None or found == given:
+        return full
+    smaller = Trial(draft, *draft.samples[_number(draft, trial)], max(trial.side // 2, 8))
+    at = smaller.output_at(step)[0]
+    small_given, small_found = _shapes(smaller, step, smaller.run(step, at))
+    sides = []
+    for axis in range(2):
+        change = given[axis] - small_given[axis]
+        slope = (found[axis] - small_found[axis]) / change if change else 1.0
+        sides.append(round(found[axis] + slope * (full[axis] - given[axis])))
+    return sides[0], sides[1]
+
+
+def _number(draft: Draft, trial: Trial) -> int:
+    return [well for well, _ in draft.samples].index(trial.well)
+
+
+def _shapes(
+    trial: Trial, step: StepPlan, result: Result
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    grid = trial.source_grid(step.source)
+    at = result.coords[0]
+    inside = at if all(getattr(at, name) in grid.values(name) for name in at._fields) else None
+    given = trial.plane(step.source.dataset, inside or next(grid.coords())).shape
+    found = result.values[0].shape
+    return (given[0], given[1]), (found[0], found[1])
+
+
+def _shape_faults(draft: Draft, step: StepPlan) -> Iterator[Problem]:
+    """Masks and labels that are wired must have the size of what the step reads."""
+    wanted = draft.data(step.source.dataset).shape_yx
+    for wire in step.arrays:
+        data = draft.data(wire.source.dataset)
+        if data.kind in (Kind.MASK, Kind.LABELS) and data.shape_yx != wanted:
+            giver = draft.step(wire.source.dataset).name
+            message = (
+                f"{wire.parameter} comes from '{giver}' with {_size(data.shape_yx)}, but the step "
+                f"reads planes of {_size(wanted)}: wire one of the same size."
+            )
+            yield step_problem(
+                step.index + 1,
+                draft.function_step(step),
+                "input_shape",
+                message,
+                parameter=wire.parameter,
+            )
+
+
+def _size(shape: tuple[int, int] | None) -> str:
+    return f"{shape[0]} × {shape[1]} px" if shape else "no size"
+
+
+def _failure_problem(draft: Draft, failure: StepFailure) -> Problem:
+    step = draft.step(failure.step_id)
+    function, error = failure.function, failure.error
+    if error is None:
+        code = "step_too_slow"
+        message = (
+            f"{function} was not done after {LIMIT_S:g} s on {failure.given}: change its "
+            "parameters or take another function."
+        )
+    elif isinstance(error, OpenHCSError):
+        code = "step_contract" if isinstance(error, ContractError) else "step_fails"
+        message = str(error)
+    else:
+        code = "step_fails"
+        said = " ".join(str(error).split()) or "it does not say why"
+        message = (
+            f"{function} stopped on {failure.given} with {type(error).__name__}: "
+            f"{said.rstrip('.')}. Change its parameters, or what it reads."
+        )
+    return step_problem(step.index + 1, draft.function_step(step), code, message, function=function)
+
+
+def _unreadable_problem(draft: Draft, trials: _Trials) -> Problem:
+    message = (
+        f"The steps could not be tried: none of {len(trials.unreadable)} wells could be read "
+        f"({trials.unreadable[0]})"
+    )
+    return Problem("not_tried", message, severity="warning")
