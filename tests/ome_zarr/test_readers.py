@@ -75,6 +75,25 @@ def test_ngio_opens_images_labels_and_tables(shared_plate, level):
     assert set(table.dataframe["field"]) == {"2"}
 
 
+def test_what_ngio_adds_is_among_the_results(own_plate):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries ngio imports
+        ngio = pytest.importorskip("ngio")
+    container = ngio.open_ome_zarr_container(own_plate / "A/01/0")
+    mine = container.derive_label("mine")
+    mine.set_array(np.ones_like(mine.get_as_numpy()))
+    frame = container.get_feature_table("Measure").dataframe
+    table = ngio.tables.FeatureTable(frame.assign(twice=2.0), reference_label="mine")
+    container.add_table("mine", table, backend="parquet")
+    container.add_table("other kind", table, backend="json")
+    results = open_results(own_plate)
+    assert results.label_names == ("Nuclei", "mine")
+    assert results.table_names == ("Measure", "mine")
+    assert (results.labels("mine", "A01", "1").levels[0][0, 0] == 1).all()
+    columns = results.table("mine").column_names
+    assert columns == ["well", "field", "label", "area", "twice", "dose"]
+
+
 def test_napari_ome_zarr_shows_plate_image_and_labels(shared_plate, level):
     reader = pytest.importorskip("napari_ome_zarr")
     path = str(shared_plate / "B/02/1")

@@ -3,7 +3,9 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from napari_openhcs.errors import StoreError
 from napari_openhcs.ome_zarr.tables import concatenate, encode_table, read_schema, read_table
@@ -24,7 +26,7 @@ def stored(tmp_path):
 
 
 def test_values_and_types_come_back_with_well_field_and_label_first(stored):
-    table = read_table(stored)
+    table = read_table(stored, well="A01", field="1")
     assert table.column_names == ["well", "field", "label", "area", "round", "class"]
     assert table.column("well").to_pylist() == ["A01"] * 3
     for name, values in COLUMNS.items():
@@ -39,13 +41,13 @@ def test_columns_given_by_the_run_are_kept(tmp_path):
     columns = {"t": np.array([1, 2]), "field": np.array([5, 6]), "z": np.array([0, 0])}
     path = tmp_path / "table.parquet"
     path.write_bytes(encode_table(columns, well="A01", field="1"))
-    table = read_table(path)
+    table = read_table(path, well="A01", field="1")
     assert table.column_names == ["well", "field", "z", "t"]
     assert table.column("field").to_pylist() == ["5", "6"]
 
 
 def test_flipped_bits_are_found(stored):
-    good = read_table(stored)
+    good = read_table(stored, well="A01", field="1")
     data = stored.read_bytes()
     chosen = random.Random(0).sample(range(8 * len(data)), 400)
     for bit in chosen:
@@ -53,7 +55,7 @@ def test_flipped_bits_are_found(stored):
         flipped[bit // 8] ^= 1 << bit % 8
         stored.write_bytes(flipped)
         try:
-            table = read_table(stored)
+            table = read_table(stored, well="A01", field="1")
         except StoreError:
             continue
         assert table.column_names == good.column_names
@@ -66,7 +68,7 @@ def test_what_is_no_table_is_refused(tmp_path):
     with pytest.raises(StoreError, match="Column 'a' of a table of well A01, field 1 cannot"):
         encode_table({"a": np.zeros((2, 2))}, well="A01", field="1")
     with pytest.raises(StoreError, match="is missing: restore it"):
-        read_table(tmp_path / "table.parquet")
+        read_table(tmp_path / "table.parquet", well="A01", field="1")
     with pytest.raises(StoreError, match="is missing: restore it"):
         read_schema(tmp_path / "table.parquet")
 
@@ -74,7 +76,7 @@ def test_what_is_no_table_is_refused(tmp_path):
 def _table(tmp_path, well, **columns):
     path = tmp_path / f"{well}.parquet"
     path.write_bytes(encode_table(columns, well=well, field="1"))
-    return read_table(path)
+    return read_table(path, well="A01", field="1")
 
 
 def test_conditions_are_joined_by_well(tmp_path):
@@ -98,3 +100,11 @@ def test_tables_without_rows(tmp_path):
     empty = _table(tmp_path, "A01", label=np.zeros(0, np.int32))
     table = concatenate([empty], {"A01": {"dose": 1.0}})
     assert (table.num_rows, table.column_names) == (0, ["well", "field", "label", "dose"])
+
+
+def test_tables_of_other_programs_get_well_and_field(tmp_path):
+    path = tmp_path / "table.parquet"
+    parquet.write_table(pyarrow.table({"area": [1.5], "label": [1]}), path)
+    table = read_table(path, well="B02", field="3")
+    assert table.to_pylist() == [{"well": "B02", "field": "3", "label": 1, "area": 1.5}]
+    assert table.column_names == ["well", "field", "label", "area"]

@@ -7,11 +7,12 @@ only where the plate says how large a pixel is; without one the scale is 1.
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from napari_openhcs import __version__
 from napari_openhcs.axes import row_letters, well_position
 from napari_openhcs.plan import PLATE, REDUCED, CompiledPlate, OutputPlan, ProcessingContext
 
@@ -92,7 +93,7 @@ def _plate_provenance(plan: CompiledPlate, store: str) -> dict[str, Any]:
     image = next((o for o in _outputs(plan, store) if o.role == "image"), None)
     name = "" if image is None or context is None else _dataset_name(image, context)
     return {
-        "version": __version__,
+        "version": _package_version(),
         "key": plan.key,
         "store": store,
         "image": name,
@@ -103,6 +104,11 @@ def _plate_provenance(plan: CompiledPlate, store: str) -> dict[str, Any]:
         "conditions": plan.conditions,
         "wells_planned": len(plan.contexts),
     }
+
+
+@cache
+def _package_version() -> str:
+    return importlib.metadata.version("napari-openhcs")
 
 
 def _dataset_name(output: OutputPlan, context: ProcessingContext) -> str:

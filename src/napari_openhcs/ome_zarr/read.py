@@ -23,6 +23,7 @@ __all__ = [
     "read_image",
     "read_plate",
     "read_well",
+    "tables_in",
 ]
 
 
@@ -191,6 +192,21 @@ def names_in(folder: Path) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise StoreError(f"{folder} is damaged: expected a list of {folder.name}.")
     return tuple(str(name) for name in names)
+
+
+def tables_in(folder: Path) -> tuple[str, ...]:
+    """Return the names of the Parquet tables of an image; those of other kinds are left out.
+
+    Raises
+    ------
+    StoreError
+        The metadata of its tables is damaged.
+    """
+    return tuple(
+        name
+        for name in names_in(folder / "tables")
+        if "parquet" in str(_group(folder / "tables" / name, "table").get("backend"))
+    )
 
 
 def read_image(folder: Path, cache: PlaneCache | None = None) -> LazyImage:

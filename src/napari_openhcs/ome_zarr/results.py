@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from napari_openhcs.ome_zarr.read import (
     read_image,
     read_plate,
     read_well,
+    tables_in,
 )
 from napari_openhcs.storage import PlaneCache
 
@@ -139,18 +140,18 @@ class Results:
     @cached_property
     def label_names(self) -> tuple[str, ...]:
         """Names of the label images, in the order of the steps."""
-        return self._names("labels")
+        return self._names(lambda folder: names_in(folder / "labels"))
 
     @cached_property
     def table_names(self) -> tuple[str, ...]:
         """Names of the tables, in the order of the steps."""
-        return self._names("tables")
+        return self._names(tables_in)
 
-    def _names(self, group: str) -> tuple[str, ...]:
+    def _names(self, listed: Callable[[Path], tuple[str, ...]]) -> tuple[str, ...]:
         # A whole-well table lies in the first field only, so all fields of a well count.
         first = self.wells[:1]
         folders = (self._image_folder(well, item) for well in first for item in self.fields(well))
-        return tuple(dict.fromkeys(name for path in folders for name in names_in(path / group)))
+        return tuple(dict.fromkeys(name for folder in folders for name in listed(folder)))
 
     def image(self, well: str, field_id: str) -> LazyImage:
         """Return the image of a field: lazy levels (T, C, Z, Y, X), scale, units, channels.
@@ -197,13 +198,16 @@ class Results:
             There is no such table, or the file of a field is missing or damaged.
         """
         self._check_name("table", name, self.table_names)
-        parts = [tables.read_table(path) for path in self._table_files(name)]
+        parts = [
+            tables.read_table(path, well=well, field=field_id)
+            for well, field_id, path in self._table_files(name)
+        ]
         return tables.concatenate(parts, self.conditions)
 
-    def _table_files(self, name: str) -> Iterator[Path]:
-        for _, _, folder in self._folders():
-            if name in names_in(folder / "tables"):
-                yield folder / "tables" / name / tables.TABLE_FILE
+    def _table_files(self, name: str) -> Iterator[tuple[str, str, Path]]:
+        for well, field_id, folder in self._folders():
+            if name in tables_in(folder):
+                yield well, field_id, folder / "tables" / name / tables.TABLE_FILE
 
     def table_for(self, name: str, well: str, field_id: str) -> pyarrow.Table:
         """Return the rows of one field.
@@ -213,9 +217,10 @@ class Results:
         StoreError
             As :meth:`table`.
         """
-        folder = self._image_folder(well, field_id) / "tables"
-        self._check_name("table", name, names_in(folder), f" of well {well}, field {field_id}")
-        return tables.read_table(folder / name / tables.TABLE_FILE)
+        folder = self._image_folder(well, field_id)
+        self._check_name("table", name, tables_in(folder), f" of well {well}, field {field_id}")
+        path = folder / "tables" / name / tables.TABLE_FILE
+        return tables.read_table(path, well=well, field=field_id)
 
     @property
     def steps(self) -> Mapping[str, Path]:
@@ -228,7 +233,7 @@ class Results:
         measured = {}
         for name in self.table_names:
             rows, columns = 0, dict[str, None]()
-            for path in self._table_files(name):
+            for _, _, path in self._table_files(name):
                 count, schema = tables.read_schema(path)
                 rows += count
                 columns.update(dict.fromkeys(schema.names))

@@ -72,8 +72,7 @@ def encode_table(columns: Mapping[str, np.ndarray], *, well: str, field: str) ->
         "field": np.full(rows, field, dtype=object),
         **columns,
     }
-    first = [name for name in FIRST_COLUMNS if name in full]
-    order = [*first, *(name for name in full if name not in first)]
+    order = _ordered(tuple(full))
     arrays = [_column(name, full[name], well, field) for name in order]
     table = pyarrow.table(arrays, names=order)
     table = table.replace_schema_metadata({CHECKSUM_KEY: str(_checksum(table))})
@@ -110,8 +109,14 @@ def _column(name: str, values: np.ndarray, well: str, field: str) -> pyarrow.Arr
         ) from error
 
 
-def read_table(path: Path) -> pyarrow.Table:
+def read_table(path: Path, *, well: str, field: str) -> pyarrow.Table:
     """Read a table.
+
+    Returns
+    -------
+    pyarrow.Table
+        :data:`FIRST_COLUMNS` first; ``well`` and ``field`` are added to tables of other
+        programs that lack them.
 
     Raises
     ------
@@ -129,7 +134,16 @@ def read_table(path: Path) -> pyarrow.Table:
             raise ValueError("its checksum does not match")
     except (pyarrow.ArrowException, *DAMAGED) as error:
         raise _damaged(path, error) from error
-    return table.replace_schema_metadata(None)
+    for name, value in (("well", well), ("field", field)):
+        if name not in table.column_names:
+            column = pyarrow.array([value] * table.num_rows, pyarrow.string())
+            table = table.append_column(name, column)
+    return table.select(_ordered(table.column_names)).replace_schema_metadata(None)
+
+
+def _ordered(names: Sequence[str]) -> list[str]:
+    first = [name for name in FIRST_COLUMNS if name in names]
+    return [*first, *(name for name in names if name not in first)]
 
 
 def read_schema(path: Path) -> tuple[int, pyarrow.Schema]:
