@@ -15,9 +15,6 @@ from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
 
-pytest.importorskip("napari")
-pytestmark = pytest.mark.window
-
 
 def _spec(name: str, contract: Contract, output: Kind, **more: object) -> FunctionSpec:
     base: dict[str, object] = {
