@@ -58,8 +58,17 @@ class TensorflowMemoryType(MemoryType):
         return _Exporter(tensor, to_dlpack, self.device_of(tensor))
 
     def import_dlpack(self, exporter: Any) -> Any:
-        """Return a tensor that shares memory with `exporter`."""
-        return self.module.experimental.dlpack.from_dlpack(exporter.__dlpack__())
+        """Return a tensor that shares memory with `exporter`.
+
+        Raises
+        ------
+        BufferError
+            TensorFlow takes only arrays in C order.
+        """
+        try:
+            return self.module.experimental.dlpack.from_dlpack(exporter.__dlpack__())
+        except self.module.errors.InvalidArgumentError as error:
+            raise BufferError(f"TensorFlow does not share this array: {error}") from error
 
     def to_numpy(self, array: Any) -> np.ndarray:
         """Return the values in CPU memory."""
