@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
+from napari_openhcs import memory_types as room
 from napari_openhcs.axes import VALID_MEMORY_TYPES
 from napari_openhcs.errors import ConversionError, MemoryTypeError
 from napari_openhcs.memory_types import MEMORY_TYPES, convert, get_memory_type, route
@@ -109,3 +112,31 @@ def test_running_out_of_memory_is_not_taken_for_a_closed_route(frameworks):
     )
     with pytest.raises(MemoryError):
         convert(array, "cupy", "jax")
+
+
+def test_a_memory_type_is_added_by_one_file(tmp_path, monkeypatch):
+    (tmp_path / "listing.py").write_text(
+        "import numpy as np\n"
+        "from napari_openhcs.memory_types.base import MemoryType\n"
+        "class Listing(MemoryType):\n"
+        "    name, library, install = 'listing', 'array', 'it is there'\n"
+        "    dtypes = frozenset({'float64'})\n"
+        "    def is_array(self, value): return isinstance(value, list)\n"
+        "    def to_numpy(self, array): return np.array(array)\n"
+        "    def from_numpy(self, array, device='cpu'): return array.tolist()\n"
+        "    def devices(self): return ('cpu',)\n"
+        "    def device_of(self, array): return 'cpu'\n"
+        "    def dtype_of(self, array): return 'float64'\n"
+        "EXPORT = Listing()\n"
+    )
+    monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "napari_openhcs.memory_types.listing", raising=False)
+    MEMORY_TYPES.refresh()
+    try:
+        there = convert(np.eye(2), "numpy", "listing")
+        assert there == ([[1.0, 0.0], [0.0, 1.0]], "cpu")
+        np.testing.assert_array_equal(convert(there.array, "listing", "torch").array, np.eye(2))
+    finally:
+        monkeypatch.undo()
+        MEMORY_TYPES.refresh()
+    assert "listing" not in MEMORY_TYPES

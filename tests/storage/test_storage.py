@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from napari_openhcs import storage
 from napari_openhcs.errors import ImageReadError, StoreError
 from napari_openhcs.plan import PlannedPlane
 from napari_openhcs.storage import BACKENDS, StorageBackend, VirtualFileSystem, read_plane
@@ -58,3 +59,23 @@ def test_importing_the_room_loads_neither_zarr_nor_tifffile():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_backend_is_added_by_one_file(tmp_path, monkeypatch):
+    (tmp_path / "tape.py").write_text(
+        "from napari_openhcs.storage.memory import MemoryBackend\n"
+        "class Tape(MemoryBackend):\n"
+        "    name = 'tape'\n"
+        "EXPORT = Tape()\n"
+    )
+    monkeypatch.setattr(storage, "__path__", [*storage.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "napari_openhcs.storage.tape", raising=False)
+    BACKENDS.refresh()
+    try:
+        files = VirtualFileSystem(tmp_path)
+        files.write("tape", "plane", np.ones((2, 3)))
+        assert files.read("tape", "plane").all()
+    finally:
+        monkeypatch.undo()
+        BACKENDS.refresh()
+    assert "tape" not in BACKENDS
