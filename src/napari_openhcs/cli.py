@@ -34,9 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON document on standard output"
-    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,9 +93,8 @@ def main(pipeline: Pipeline | None = None, argv: Sequence[str] | None = None) ->
     except OpenHCSError as error:
         return _refuse(error, [str(error)], arguments.debug)
     except Exception as error:  # noqa: BLE001 - the process boundary: a sentence, not a traceback
-        sentence = (
-            f"Unexpected {type(error).__name__}: {error} (run again with --debug for the traceback)."
-        )
+        found = f"Unexpected {type(error).__name__}: {error}"
+        sentence = f"{found} (run again with --debug for the traceback)."
         return _refuse(error, [sentence], arguments.debug)
     return status
 
