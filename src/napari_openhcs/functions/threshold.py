@@ -46,7 +46,9 @@ def _is_separated(values: Array, threshold: float, min_separation: float) -> boo
     if not bright.any() or bright.all():
         return True
     dark = values[~bright]
-    return bool(values[bright].mean() - dark.mean() >= min_separation * dark.std())
+    # A handful of dark pixels is the tail of one class rather than the background.
+    spread = dark.std() if dark.size >= 0.05 * values.size else values[bright].std()
+    return bool(values[bright].mean() - dark.mean() >= min_separation * spread)
 
 
 def _by_histogram(
