@@ -1,0 +1,45 @@
+"""The README's examples work as they stand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_openhcs.cli import main
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    text = README.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_s_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (python,) = blocks("python")
+    commands = [line for block in blocks("sh") for line in block.splitlines()]
+    ours = [shlex.split(line, comments=True) for line in commands if "napari-openhcs " in line]
+    ours = [words for words in ours if words and words[0] == "napari-openhcs"]
+    assert main(argv=ours[0][1:]) == 0
+    done = subprocess.run(
+        [sys.executable, "-c", python], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("done ")
+    for words in ours[1:]:
+        assert main(argv=words[1:]) == 0
+    assert (tmp_path / "nuclei.csv").is_file()
+    (script,) = (line for line in commands if line.startswith("python "))
+    subprocess.run([sys.executable, *shlex.split(script)[1:]], capture_output=True, check=True)
+
+
+def test_every_link_of_the_documentation_leads_somewhere() -> None:
+    for page in (README, *README.parent.glob("docs/*.md"), README.parent / "ARCHITECTURE.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
