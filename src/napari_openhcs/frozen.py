@@ -98,7 +98,9 @@ def _decode(target: Any, value: Any) -> Any:
         key, item = typing.get_args(target)
         plain = types.GenericAlias(dict, (key, item))
         # `freeze` gives back tuples where the item type is Any and JSON has lists.
-        frozen: FrozenMapping[Any, Any] = freeze(msgspec.convert(value, plain, dec_hook=_decode))
+        frozen: FrozenMapping[Any, Any] = freeze(
+            msgspec.convert(value, plain, str_keys=True, dec_hook=_decode)
+        )
         return frozen
     raise NotImplementedError(f"{target} cannot be read from JSON")
 
