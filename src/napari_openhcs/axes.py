@@ -113,5 +113,7 @@ def well_name(row: int, column: int) -> str:
 def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key under which ``2`` comes before ``10``."""
     return tuple(
-        (0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", text) if part
+        (0, int(part)) if part.isdecimal() else (1, part)
+        for part in re.split(r"(\d+)", text)
+        if part
     )
