@@ -95,7 +95,7 @@ def _channel_names(values: Mapping[str, str]) -> tuple[str, ...]:
 
 def _integer(values: Mapping[str, str], key: str) -> int:
     text = values.get(key, "")
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _flags(values: Mapping[str, str], key: str) -> list[bool]:

@@ -129,6 +129,9 @@ def _scan(root: Path) -> _Scan:
         if name.startswith(".") or "_thumb" in name.lower():
             continue
         path = entry.path[cut:].replace(os.sep, "/")
+        if not _is_text(name):
+            _report_unknown(scan.draft, ascii(path), "its name is not valid text")
+            continue
         if entry.is_symlink() and not lies_inside(root, entry.path):
             scan.draft.report(
                 "unknown_file",
@@ -166,6 +169,11 @@ def _scan(root: Path) -> _Scan:
         else:
             scan.draft.add(key, PlaneSource(path))
     return scan
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file name can be written down; bytes that are no text cannot."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _report_unknown(draft: PlateDraft, path: str, why: str) -> None:

@@ -78,8 +78,8 @@ class _Store:
         """Return the OME attributes of a group: of 0.5 if there are any, else of 0.4."""
         document = self.document(path, "zarr.json")
         if document is not None:
-            attributes = document.get("attributes") or {}
-            return attributes.get("ome") or attributes
+            attributes = _dict(document, "attributes")
+            return _dict(attributes, "ome") or attributes
         return self.document(path, ".zattrs") or {}
 
     def array(self, path: str) -> tuple[tuple[int, ...], str] | None:
@@ -90,9 +90,11 @@ class _Store:
             document = self.document(path, ".zarray") or {}
             dtype = _numpy_name(document.get("dtype"))
         shape = document.get("shape")
-        if not isinstance(shape, list) or not isinstance(dtype, str):
+        if not isinstance(dtype, str) or not isinstance(shape, list):
             return None
-        return tuple(int(size) for size in shape), dtype
+        if not all(isinstance(size, int) and size > 0 for size in shape):
+            return None
+        return tuple(shape), dtype
 
 
 class OmeZarr:
@@ -181,10 +183,11 @@ def _finest_level(draft: PlateDraft, store: _Store, place: str, well: str) -> _L
     """Return the level with the smallest pixels of an image; report one that is not usable."""
     multiscales = _list(store.attributes(place), "multiscales")
     scales = multiscales[0] if multiscales else {}
-    axes = tuple(
-        str(axis.get("name", "")) if isinstance(axis, dict) else str(axis)
-        for axis in scales.get("axes") or ()
-    )
+    # Up to 0.3 an axis was only its name.
+    described = [
+        axis if isinstance(axis, dict) else {"name": axis} for axis in _sequence(scales, "axes")
+    ]
+    axes = tuple(str(axis.get("name", "")) for axis in described)
     datasets = _list(scales, "datasets")
     if axes[-2:] != ("y", "x") or not set(axes[:-2]) <= {"t", "c", "z"} or not datasets:
         draft.report(
@@ -195,9 +198,7 @@ def _finest_level(draft: PlateDraft, store: _Store, place: str, well: str) -> _L
             well,
         )
         return None
-    units = {
-        str(axis["name"]): axis.get("unit") for axis in scales["axes"] if isinstance(axis, dict)
-    }
+    units = {str(axis.get("name", "")): axis.get("unit") for axis in described}
     best: _Level | None = None
     for dataset in datasets:
         name = str(dataset.get("path", ""))
@@ -226,12 +227,12 @@ def _placement(
     shift = [0.0] * len(axes)
     for step in (*_list(dataset, "coordinateTransformations"),
                  *_list(scales, "coordinateTransformations")):  # fmt: skip
-        factors, offsets = step.get("scale"), step.get("translation")
-        if isinstance(factors, list) and len(factors) == len(axes):
-            scale = [a * float(b) for a, b in zip(scale, factors, strict=True)]
-            shift = [a * float(b) for a, b in zip(shift, factors, strict=True)]
-        if isinstance(offsets, list) and len(offsets) == len(axes):
-            shift = [a + float(b) for a, b in zip(shift, offsets, strict=True)]
+        factors, offsets = _numbers(step, "scale"), _numbers(step, "translation")
+        if len(factors) == len(axes):
+            scale = [a * b for a, b in zip(scale, factors, strict=True)]
+            shift = [a * b for a, b in zip(shift, factors, strict=True)]
+        if len(offsets) == len(axes):
+            shift = [a + b for a, b in zip(shift, offsets, strict=True)]
     known = {axis: _UM[str(units.get(axis))] for axis in axes if str(units.get(axis)) in _UM}
     placed = range(len(axes))
     return (
@@ -320,8 +321,18 @@ def _dict(document: _Json, key: str) -> _Json:
 
 
 def _list(document: _Json, key: str) -> list[Any]:
+    return [item for item in _sequence(document, key) if isinstance(item, dict)]
+
+
+def _sequence(document: _Json, key: str) -> list[Any]:
     found = document.get(key)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return found if isinstance(found, list) else []
+
+
+def _numbers(document: _Json, key: str) -> list[float]:
+    found = _sequence(document, key)
+    plain = all(isinstance(item, int | float) for item in found)
+    return [float(item) for item in found] if plain else []
 
 
 def _numpy_name(dtype: object) -> str | None:

@@ -330,7 +330,7 @@ def _positive(value: str | float | None) -> float | None:
 
 
 def _integer(text: str | None, default: int = 0) -> int:
-    return int(text) if text is not None and text.isdigit() else default
+    return int(text) if text is not None and text.isdecimal() else default
 
 
 EXPORT: PlateFormat = OperaPhenix()

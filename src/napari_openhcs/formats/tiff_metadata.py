@@ -82,6 +82,7 @@ def read_tiff_metadata(path: str | os.PathLike[str]) -> TiffMetadata:
             description = page.description
             uic: Mapping[str, Any] = (tif.stk_metadata or {}) if tif.is_stk else {}
             n_pages = 1 if tif.is_stk else len(tif.pages)
+            found = _from_uic(uic, description) if uic else _from_xml(description)
     except FileNotFoundError as error:
         raise ImageReadError(f"{path} is missing.") from error
     # A damaged header surfaces as any of these from inside the parser.
@@ -98,12 +99,11 @@ def read_tiff_metadata(path: str | os.PathLike[str]) -> TiffMetadata:
             f"{path} is truncated: it ends after {size} of {end} bytes; copy it again from the "
             "microscope."
         )
-    if len(shape) != 2 or dtype is None:
+    if len(shape) != 2 or dtype is None or not all(isinstance(n, int) and n > 0 for n in shape):
         raise ImageReadError(
             f"{path} is not one grey plane: its shape is {shape}, expected rows and columns."
         )
-    found = _from_uic(uic, description) if uic else _from_xml(description)
-    return TiffMetadata((int(shape[0]), int(shape[1])), dtype.name, n_pages, **found)
+    return TiffMetadata((shape[0], shape[1]), dtype.name, n_pages, **found)
 
 
 def _from_xml(description: str) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _read_rows(
 
 
 def _well_of(parts: list[str]) -> str:
-    if len(parts) == 2 and parts[0].isdigit():
+    if len(parts) == 2 and parts[0].isdecimal():
         row = int(parts[0])
         parts = [row_letters(row - 1) if 1 <= row <= 32 else parts[0], parts[1]]
     return parse_well("".join(parts))

@@ -100,6 +100,7 @@ def _plate(design: PlateDesign) -> dict[str, Any]:
     wells = [_well_path(well).split("/") for well in design.wells]
     return {
         "name": design.name,
+        "version": _VERSION,
         "acquisitions": [{"id": 0, "name": "synthetic"}],
         "field_count": len(design.fields),
         "rows": [{"name": name} for name in rows],
