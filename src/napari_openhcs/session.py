@@ -142,15 +142,14 @@ class Session:
             self.tuned_changed.emit(tuned)
 
     def select_wells(self, wells: Iterable[str]) -> None:
-        """Choose the wells to compile and run; none means all."""
+        """Choose the wells to run; none means all.  Compiled are always all of them."""
         plate = self._state.plate
         chosen = set(wells)
         known = plate.wells if plate is not None else ()
         selected = tuple(well for well in known if well in chosen)
         if selected != self._state.selected_wells:
-            self._set(selected_wells=selected, compiled=None)
+            self._set(selected_wells=selected)
             self.wells_selected.emit(selected)
-            self.compiled_changed.emit(None)
 
     # Editing the pipeline
 
@@ -355,14 +354,14 @@ class Session:
     # Compiling and running
 
     def compile_job(self) -> CompileJob | None:
-        """Return the work of compiling what is open now; None without plate or steps."""
+        """Return the work of compiling for all wells; None without plate or steps."""
         state = self._state
         if state.plate is None or not len(state.pipeline):
             return None
-        return CompileJob(state.plate, state.pipeline, wells=state.selected_wells or None)
+        return CompileJob(state.plate, state.pipeline)
 
     def accept_compiled(self, job: CompileJob, plan: CompiledPlate) -> bool:
-        """Take a compiled plan; False when plate, pipeline or wells changed meanwhile."""
+        """Take a compiled plan; False when plate or pipeline changed meanwhile."""
         if job != self.compile_job():
             return False
         self._set(compiled=plan)
@@ -391,7 +390,7 @@ class Session:
             self.output_changed.emit(text)
 
     def run_job(self, *, resume: bool = False, overwrite: bool = False) -> RunJob:
-        """Return the work of starting a run of what is open now.
+        """Return the work of starting a run on the selected wells.
 
         Raises
         ------
@@ -403,7 +402,8 @@ class Session:
             raise RunError("There is nothing to run: open a plate and add a function first.")
         if not self._state.output:
             raise RunError("There is no output folder: choose where the results go first.")
-        return RunJob(replace(job, output=self._state.output), resume, overwrite)
+        wells = self._state.selected_wells or None
+        return RunJob(replace(job, output=self._state.output, wells=wells), resume, overwrite)
 
     def start_run(self, *, resume: bool = False, overwrite: bool = False) -> str:
         """Compile and start a run in the background; return its output folder."""

@@ -42,7 +42,7 @@ class SessionState:
     Attributes
     ----------
     selected_wells : tuple of str
-        Wells to compile and run; empty means all.
+        Wells to run; empty means all.
     selected_step : int or None
         0-based position of the step whose parameters are shown.
     hidden_steps : frozenset of str

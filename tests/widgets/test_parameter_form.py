@@ -98,3 +98,16 @@ def test_chains_and_mappings_have_a_part_for_each_call(form, session):
     form.calls[2].rows["sigma"].field.widget.setValue(4.0)
     assert dict(session.pipeline[0].chains())["2"][0].parameters == {"sigma": 4.0}
     assert dict(session.pipeline[0].chains())["1"][0].parameters == {}
+
+
+@pytest.mark.parametrize("value", [-1.0, 7, (1.0, 2.0), None, "text", 1e300, True])
+def test_a_value_of_any_form_that_a_script_sets_is_shown(form, session, value):
+    session.add_function("toy.smooth")
+    session.set_parameter(0, "sigma", value)
+    row = form.calls[0].rows["sigma"]
+    assert row.field.get() == value
+    assert type(row.field.get()) is type(value)
+    assert form.calls[0].layout().indexOf(row.field.widget) >= 0
+    session.reset_parameter(0, "sigma")
+    assert row.field.get() == 1.0
+    assert session.pipeline[0].func.parameters == {}

@@ -131,9 +131,9 @@ class CodePanel(QWidget):
         except ScriptError as error:
             self._exported = before
             self._mark_line(error.line)
-            where = f"Line {error.line}: " if error.line else ""
             message = str(error)
-            self._say(message if message.startswith("Line") else where + message, "error")
+            known = not error.line or f"line {error.line}" in message.lower()
+            self._say(message if known else f"Line {error.line}: {message}", "error")
             return False
         self.revert()
         return True

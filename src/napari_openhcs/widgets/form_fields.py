@@ -64,6 +64,10 @@ class Field:
         found = self._read()
         return self._given if _equal(found, self._shown) else found
 
+    def can_show(self, value: Any) -> bool:
+        """Whether this widget can hold `value`; if not, the parameter needs another field."""
+        return True
+
     def faithful(self) -> bool:
         """Whether the widget shows the value that was set without loss."""
         return _equal(self._shown, self._given)
@@ -100,6 +104,10 @@ class BoolField(_MagicField):
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         super().__init__(CheckBox(text=""), bool(value))
 
+    def can_show(self, value: Any) -> bool:
+        """Only True and False."""
+        return isinstance(value, bool)
+
 
 class IntField(_MagicField):
     """A box for whole numbers."""
@@ -108,6 +116,14 @@ class IntField(_MagicField):
         low = -INT_LIMIT if spec.minimum is None else math.ceil(spec.minimum)
         high = INT_LIMIT if spec.maximum is None else math.floor(spec.maximum)
         super().__init__(SpinBox(min=min(low, value), max=max(high, value), step=1), value)
+
+    def can_show(self, value: Any) -> bool:
+        """Only whole numbers."""
+        return type(value) is int and abs(value) < INT_LIMIT
+
+    def _show(self, value: Any) -> None:
+        _widen(self._magic, value)
+        self._magic.value = value
 
 
 class FloatField(_MagicField):
@@ -127,7 +143,13 @@ class FloatField(_MagicField):
     def _show(self, value: Any) -> None:
         native = self._magic.native
         native.setDecimals(min(max(native.decimals(), _decimals(value)), MAX_DECIMALS))
+        _widen(self._magic, value)
         self._magic.value = value
+
+    def can_show(self, value: Any) -> bool:
+        """Only finite numbers that need no more digits than a box has."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value) and abs(value) < 1e15 and _decimals(value) <= 15
 
 
 class TextField(_MagicField):
@@ -135,6 +157,10 @@ class TextField(_MagicField):
 
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         super().__init__(LineEdit(), "" if value is None else value)
+
+    def can_show(self, value: Any) -> bool:
+        """Only text."""
+        return isinstance(value, str)
 
 
 class ChoiceField(Field):
@@ -219,16 +245,9 @@ class FootprintField(Field):
         self._shape.changed.connect(self._edited)
         self._radius.changed.connect(self._edited)
 
-    @staticmethod
-    def holds(value: Any) -> bool:
-        """Whether a value is a shape and a radius."""
-        return (
-            isinstance(value, tuple)
-            and len(value) == 2
-            and value[0] in FOOTPRINT_SHAPES
-            and type(value[1]) is int
-            and 0 <= value[1] <= 999
-        )
+    def can_show(self, value: Any) -> bool:
+        """Only a shape and a radius."""
+        return _is_footprint(value)
 
     def _show(self, value: Any) -> None:
         self._shape.value, self._radius.value = value
@@ -254,6 +273,10 @@ class OptionalField(Field):
     def _toggled(self, checked: bool) -> None:
         self._inner.widget.setEnabled(checked)
         self._edited()
+
+    def can_show(self, value: Any) -> bool:
+        """None, or what the inner field can show."""
+        return value is None or self._inner.can_show(value)
 
     def _show(self, value: Any) -> None:
         self._check.setChecked(value is not None)
@@ -289,7 +312,7 @@ def _plain_field(spec: ParameterSpec, value: Any) -> Field:
         return ChoiceField(spec, value)
     if spec.type == "str" and isinstance(value, str):
         return TextField(spec, value)
-    if spec.type == "footprint" and FootprintField.holds(value):
+    if spec.type == "footprint" and _is_footprint(value):
         return FootprintField(spec, value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if spec.type == "int" and type(value) is int and abs(value) < INT_LIMIT:
@@ -299,6 +322,25 @@ def _plain_field(spec: ParameterSpec, value: Any) -> Field:
         if field.faithful():
             return field
     return LiteralField(spec, value)
+
+
+def _is_footprint(value: Any) -> bool:
+    """Whether a value is a shape and a radius."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and value[0] in FOOTPRINT_SHAPES
+        and type(value[1]) is int
+        and 0 <= value[1] <= 999
+    )
+
+
+def _widen(magic: Any, value: Any) -> None:
+    """Let a box hold a value outside its limits: it was set elsewhere and is not changed here."""
+    if value < magic.min:
+        magic.min = value
+    if value > magic.max:
+        magic.max = value
 
 
 def _neutral(spec: ParameterSpec) -> Any:

@@ -62,25 +62,43 @@ class _Row:
         self.label = QLabel(spec.name.replace("_", " ") + unit)
         self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.reset = reset
-        self.field: Field = make_field(spec, value)
         self.tooltip = f"<qt>{parameter_help(spec)}</qt>"
         self.label.setToolTip(self.tooltip)
-        if not self.field.widget.toolTip():
-            self.field.widget.setToolTip(self.tooltip)
-        self.field.widget.setAccessibleName(self.label.text())
         self._edited = edited
-        self.field.changed.connect(edited)
+        self.field = self._make(value)
+
+    def _make(self, value: Any) -> Field:
+        field = make_field(self.spec, value)
+        if not field.widget.toolTip():
+            field.widget.setToolTip(self.tooltip)
+        field.widget.setAccessibleName(self.label.text())
+        field.changed.connect(self._edited)
+        ignore_wheel(field.widget)
+        return field
 
     def show_value(self, value: Any, changed: bool) -> None:
         """Show a value from the session unless the field holds it already."""
-        held = self.field.get()
-        if held != value or type(held) is not type(value):
+        if _same(self.field.get(), value):
+            pass
+        elif self.field.can_show(value):
             self.field.set(value)
+        else:
+            self._replace_field(value)
         font = self.label.font()
         font.setBold(changed)
         self.label.setFont(font)
         self.reset.setEnabled(changed)
         self.reset.setText("↺" if changed else "")
+
+    def _replace_field(self, value: Any) -> None:
+        """Show a value of another form, such as a tuple where a number was."""
+        old = self.field
+        self.field = self._make(value)
+        parent = old.widget.parentWidget()
+        if parent is not None and parent.layout() is not None:
+            parent.layout().replaceWidget(old.widget, self.field.widget)
+        old.widget.hide()
+        old.widget.deleteLater()
 
     def show_problem(self, problem: Problem | None, color: str) -> None:
         """Mark the row where the compiler found a problem."""

@@ -65,8 +65,9 @@ class PipelineEditor(QWidget):
         self.runner = RunStarter(self._session, self)
         self._build()
         self._shortcuts()
-        for name in ("pipeline_changed", "plate_changed", "wells_selected"):
+        for name in ("pipeline_changed", "plate_changed"):
             listen(self, getattr(self._session, name), self._edited)
+        listen(self, self._session.wells_selected, self._enable_buttons)
         listen(self, self._session.compiled_changed, self._show_plan)
         listen(self, self._session.step_selected, self._enable_buttons)
         listen(self, self._session.message, self._show_message)
@@ -107,8 +108,20 @@ class PipelineEditor(QWidget):
         layout = QVBoxLayout(page)
         hint = caption("The pipeline is empty. Add a function, or open a pipeline.")
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        add = QPushButton("Add a function")
+        add.setToolTip("Search the function library")
+        add.clicked.connect(self.browse)
+        opens = QPushButton("Open a pipeline")
+        opens.setToolTip("Open a pipeline script; it is read, never run")
+        opens.clicked.connect(self.choose_import)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(add)
+        row.addWidget(opens)
+        row.addStretch(1)
         layout.addStretch(1)
         layout.addWidget(hint)
+        layout.addLayout(row)
         layout.addStretch(1)
         return page
 

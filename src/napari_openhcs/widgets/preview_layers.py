@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from napari.layers import Image, Labels
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.layer_data import COLORS, contrast_of, units_of
@@ -123,8 +124,8 @@ class PreviewLayers:
         if array.dtype == np.bool_:
             array = array.view(np.uint8)
         layer = self.layers().get(key)
-        wanted = "labels" if kind in (Kind.LABELS, Kind.MASK) else "image"
-        if layer is not None and (layer._type_string != wanted or layer.ndim != array.ndim):
+        wanted = Labels if kind in (Kind.LABELS, Kind.MASK) else Image
+        if layer is not None and not (isinstance(layer, wanted) and layer.ndim == array.ndim):
             self._viewer.layers.remove(layer)
             layer = None
         if layer is not None:
@@ -136,7 +137,7 @@ class PreviewLayers:
             "visible": key[0] not in self._session.state.hidden_steps,
         }
         before = list(self._viewer.layers.selection)
-        if wanted == "labels":
+        if wanted is Labels:
             layer = self._viewer.add_labels(array, opacity=0.5, **options)
         else:
             layer = self._viewer.add_image(
@@ -160,7 +161,7 @@ class PreviewLayers:
     def _show_table(self, preview: StepPreview) -> None:
         """Put the rows on the labels they describe, where napari's features table finds them."""
         for (title, _), layer in self.layers().items():
-            if title == preview.measured and layer._type_string == "labels":
+            if title == preview.measured and isinstance(layer, Labels):
                 columns = dict(preview.table)
                 if "label" in columns:
                     columns = {"index": columns["label"], **columns}
@@ -189,7 +190,7 @@ class PreviewLayers:
         found = self.layers()
         wanted = sorted(
             found,
-            key=lambda key: (found[key]._type_string == "labels", order.get(key[0], -1)),
+            key=lambda key: (isinstance(found[key], Labels), order.get(key[0], -1)),
         )
         if list(found) == wanted:
             return

@@ -79,11 +79,11 @@ class StepRow(QStyledItemDelegate):
         widths = {
             "mark": CELL if row.severity else 0,
             "badge": metrics.horizontalAdvance(row.badge) + 8,
-            "time": metrics.horizontalAdvance(time) + 6 if time else 0,
+            "time": metrics.horizontalAdvance(time) + 4 if time else 0,
         }
         for name, width in widths.items():
             parts[name] = QRect(right - width, rect.top(), width, rect.height())
-            right -= width
+            right -= width + 4 if width else 0
         parts["name"] = QRect(left + 4, rect.top(), max(20, right - left - 8), rect.height())
         return parts
 
