@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +38,6 @@ class RunHandle:
 
     def status(self) -> RunStatus:
         """Return how the run stands; reads only what is new."""
-        self._process.poll()  # takes the ended process off the system's table
         return self._follower.status()
 
     def events(self) -> tuple[Event, ...]:
@@ -46,9 +46,7 @@ class RunHandle:
 
     def stop(self) -> RunStatus:
         """Stop the run; all its processes are gone when this returns (at most 6 s)."""
-        status = stop_run(self._paths.output)
-        self._process.poll()
-        return status
+        return stop_run(self._paths.output)
 
     def wait(self, timeout: float | None = None) -> RunStatus:
         """Wait until the run has ended.
@@ -115,6 +113,8 @@ def start_run(plan: CompiledPlate, *, resume: bool = False, overwrite: bool = Fa
     except BaseException:
         lock.release(paths.lock)
         raise
+    # Takes the ended process off the system's table, also when nobody holds the handle.
+    threading.Thread(target=process.wait, name="openhcs-reaper", daemon=True).start()
     return RunHandle(paths.output, process)
 
 

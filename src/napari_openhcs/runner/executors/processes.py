@@ -41,6 +41,7 @@ __all__ = ["EXPORT", "ProcessesExecutor"]
 
 PRELOADED = ("numpy", "scipy", "skimage", "napari_openhcs")
 """Packages whose modules may be loaded in the server: they start no threads and no CUDA."""
+WRITING = ("napari_openhcs.runner.worker", "numcodecs", "google_crc32c", "pyarrow.parquet")
 
 
 @dataclass
@@ -139,7 +140,9 @@ def _modules(plan: CompiledPlate) -> list[str]:
         for call in chain
     }
     modules = {name.rpartition(".")[0] for name in functions if name.split(".")[0] in PRELOADED}
-    return ["napari_openhcs.runner.worker", *sorted(modules)]
+    backends = {plane.backend for context in plan.contexts.values() for plane in context.planes}
+    readers = {f"napari_openhcs.storage.{backend}" for backend in backends}
+    return [*WRITING, *sorted(readers), *sorted(modules)]
 
 
 def _read(events: connection.Connection) -> tuple[list[Event], bool]:
