@@ -27,30 +27,43 @@ from napari_openhcs.memory_types.decorators import numpy as numpy_function
 __all__ = ["label_components", "split_by_intensity", "split_touching"]
 
 
-def _flood(height: Array, seeds: Array, mask: Array) -> Array:
-    """Watershed of `height` from `seeds`; regions of `mask` without a seed get one."""
+def _flood(height: Array, seeds: Array, regions: Array) -> Array:
+    """Watershed of `height` from `seeds`; labelled regions without a seed become one."""
     from skimage.segmentation import watershed
 
-    regions = components(mask)
     seeded = np.zeros(int(regions.max()) + 1, bool)
     seeded[regions[seeds > 0]] = True
     without = np.where(seeded[regions], 0, regions)
     markers = np.where(without > 0, without + int(seeds.max()), seeds)
-    return np.asarray(watershed(height, markers, mask=mask), dtype=np.int32)
+    return np.asarray(watershed(height, markers, mask=regions > 0), dtype=np.int32)
 
 
-def _peaks(height: Array, depth: float) -> Array:
-    """Label the maxima that stand at least `depth` above the pass to a higher one."""
-    from skimage.morphology import reconstruction
+def _peaks(height: Array, depth: float, regions: Array) -> Array:
+    """Label the maxima that stand at least `depth` above the pass to a higher one.
 
-    if depth > 0:
-        surface = height.astype(np.float64)
-        # Reconstruction leaves only the tops of such peaks `depth` below the surface.
-        rest = surface - reconstruction(surface - depth, surface, method="dilation")
-        return components((rest >= depth * (1 - 1e-5)) & (height > 0))
-    from skimage.morphology import local_maxima
+    `height` is above 0 inside the labelled `regions` and 0 outside.  The costly test is made
+    only in regions that have several maxima, each in its own box.
+    """
+    from scipy import ndimage
+    from skimage.morphology import local_maxima, reconstruction
 
-    return components(local_maxima(height) & (height > 0))
+    seeds = components(local_maxima(height) & (regions > 0))
+    if depth == 0:
+        return seeds
+    _, first = np.unique(seeds, return_index=True)
+    per_region = np.bincount(regions.ravel()[first[1:]], minlength=int(regions.max()) + 1)
+    count = int(seeds.max())
+    seeds[(per_region > 1)[regions]] = 0
+    for number, box in enumerate(ndimage.find_objects(regions), start=1):
+        if per_region[number] < 2:
+            continue
+        inside = regions[box] == number
+        surface = np.where(inside, height[box], 0).astype(np.float64)
+        lowered = reconstruction(surface - depth, surface, method="dilation")
+        found = components(local_maxima(lowered) & inside)
+        seeds[box][found > 0] = found[found > 0] + count
+        count += int(found.max())
+    return seeds
 
 
 @declare(
@@ -178,8 +191,9 @@ def split_touching(
         distance *= _relative_brightness(as_float(intensity), checked, distance) ** intensity_weight
     if smoothing:
         distance = ndimage.gaussian_filter(distance, smoothing)
-    labels = _flood(-distance, _peaks(np.where(checked, distance, 0), min_depth), checked)
-    return renumber(labels, min_area)
+    regions = components(checked)
+    seeds = _peaks(np.where(checked, distance, 0), min_depth, regions)
+    return renumber(_flood(-distance, seeds, regions), min_area)
 
 
 def _distance(mask: Array) -> Array:
@@ -275,5 +289,6 @@ def split_by_intensity(
     floor = max(0.01 * float(above[checked].max()), SMALLEST)
     height = np.log(np.maximum(above, floor)) - np.log(floor) + 1
     depth = -float(np.log1p(-min_contrast))
-    seeds = np.where(checked, _peaks(np.where(checked, height, 0), depth), 0)
-    return renumber(_flood(-smooth, seeds, checked), min_area)
+    regions = components(checked)
+    seeds = _peaks(np.where(checked, height, 0), depth, regions)
+    return renumber(_flood(-smooth, seeds, regions), min_area)
