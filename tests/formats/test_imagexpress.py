@@ -375,3 +375,18 @@ def test_a_name_that_is_no_text_is_reported(tmp_path):
     assert plate.wells == ("A01",)
     assert codes(plate) == ["unknown_file"]
     assert plate.problems[0].message.isascii()
+
+
+def test_duplicates_among_projections_are_reported_where_these_are_the_planes(tmp_path):
+    names = ["ZStep_0/a_A01_s1_w1.TIF", "ZStep_0/b_A01_s1_w1.TIF"]
+    plate = open_plate(write_images(tmp_path / "plate", names))
+    assert [source.path for source in plate.planes.values()] == names[:1]
+    assert codes(plate) == ["duplicate"]
+
+
+def test_a_folder_named_like_an_image_is_no_image(tmp_path):
+    folder = write_images(tmp_path / "plate", ["p_A01_s1_w1.TIF"])
+    (folder / "p_A02_s1_w1.TIF").mkdir()
+    plate = open_plate(folder)
+    assert plate.wells == ("A01",)
+    assert not plate.problems

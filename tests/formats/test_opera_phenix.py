@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_openhcs.errors import PlateError
+from napari_openhcs.errors import ImageReadError, PlateError
 from napari_openhcs.formats import open_plate
 from napari_openhcs.plate import PlaneKey
 from napari_openhcs.sample_data import write_sample_plate
@@ -182,12 +182,17 @@ def test_operetta_ball(real_data):
 
 
 def test_operetta_ball_pixels(real_data):
-    pytest.importorskip("imagecodecs", reason="Harmony compresses with LZW")
     plate = open_plate(real_data("operetta-ball") / "operetta_plate")
     for key in plate.planes:
-        plane = read_key(plate, key)
+        try:
+            plane = read_key(plate, key)
+        except ImageReadError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            pytest.skip("Harmony compresses with LZW, which needs imagecodecs here")
         assert plane.shape == (1080, 1080)
-        assert plane.std() > 0
+        assert plane.min() == 120
+        assert plane.max() <= 47088
 
 
 def test_an_index_of_any_form_is_read_or_refused(tmp_path):

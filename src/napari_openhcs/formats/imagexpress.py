@@ -48,7 +48,7 @@ class _Scan:
 
     draft: PlateDraft
     htd: str = ""
-    projections: dict[PlaneKey, PlaneSource] = field(default_factory=dict)
+    projections: list[tuple[PlaneKey, PlaneSource]] = field(default_factory=list)
 
 
 class ImageXpress:
@@ -140,6 +140,8 @@ def _scan(root: Path) -> _Scan:
                 path,
             )
             continue
+        if entry.is_dir():
+            continue
         match = _IMAGE.match(name)
         if match is None:
             if name.lower().endswith(".htd"):
@@ -165,7 +167,7 @@ def _scan(root: Path) -> _Scan:
             int(t) if t else (1 if folder_t is None else folder_t),
         )
         if folder_z == _PROJECTION and not z:
-            scan.projections.setdefault(key, PlaneSource(path))
+            scan.projections.append((key, PlaneSource(path)))
         else:
             scan.draft.add(key, PlaneSource(path))
     return scan
@@ -187,10 +189,10 @@ def _report_unknown(draft: PlateDraft, path: str, why: str) -> None:
 def _settle_projections(scan: _Scan) -> None:
     """Use the projections of those channels that have no z planes."""
     stacked = {key.channel for key in scan.draft.planes}
-    flat = sorted({key.channel for key in scan.projections} - stacked, key=natural_key)
-    for key, source in scan.projections.items():
+    flat = sorted({key.channel for key, _ in scan.projections} - stacked, key=natural_key)
+    for key, source in scan.projections:
         if key.channel not in stacked:
-            scan.draft.planes[key] = source
+            scan.draft.add(key, source)
     if stacked and flat:
         scan.draft.report(
             "metadata",
@@ -238,7 +240,7 @@ def _z_step(scan: _Scan, read: HeaderReader, first: PlaneKey) -> float | None:
     stacks = [key for key in draft.planes if key[:2] == first[:2]]
     if len({key.z for key in stacks}) < 2:
         return None
-    for key, source in scan.projections.items():
+    for key, source in scan.projections:
         if key[:3] == first[:3]:
             header = read.path(source.path, key.well)
             if header is not None and header.z_step_um is not None:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -39,6 +40,8 @@ _IMAGES: Final = "images"
 _IMAGE_NAME: Final = re.compile(r"^r\d+c\d+f\d+p\d+-ch\d+.*\.tiff?$", re.I)
 _UNITS: Final = {"m": 6, "mm": 3, "s": 3}
 """Powers of ten that turn lengths into µm and times into ms."""
+
+_NEEDED: Final = frozenset({"Row", "Col", "FieldID", "ChannelID", "URL"})
 
 _Values = Mapping[str, str]
 
@@ -134,22 +137,17 @@ def _read_index(file: Path) -> _Index:
 
 def _parse(stream: IO[bytes]) -> _Index:
     index = _Index()
-    path: list[str] = []
-    for event, element in ET.iterparse(stream, events=("start", "end")):
-        tag = element.tag.rpartition("}")[2]
-        if event == "start":
-            path.append(tag)
-            continue
-        path.pop()
-        parent = path[-1] if path else ""
-        if parent == "Images" and tag == "Image":
+    for _, element in ET.iterparse(stream):
+        tag = _local(element.tag)
+        if tag == "Image":
             values = _values(element)
-            if {"Row", "Col", "FieldID", "ChannelID", "URL"} <= values.keys():
+            # Wells list their images too, by id alone.
+            if values.keys() >= _NEEDED:
                 index.images.append(values)
-        elif parent == "Map" and tag == "Entry":
+        elif tag == "Entry":
             known = index.channels.setdefault(element.get("ChannelID", ""), {})
             known.update(_values(element))
-        elif parent == "Plates" and tag == "Plate":
+        elif tag == "Plate":
             index.plate = index.plate or _values(element)
         else:
             continue
@@ -172,12 +170,23 @@ def _values(element: ET.Element) -> dict[str, str]:
             # Decimal: 1.2E-06 m must not become 1.2000000000000002 µm.
             with suppress(InvalidOperation):
                 text = str(Decimal(text).scaleb(power))
-        values[child.tag.rpartition("}")[2]] = text
+        values[_local(child.tag)] = text
     return values
 
 
+@lru_cache(maxsize=1000)
+def _local(tag: str) -> str:
+    """Return a tag without its namespace, which names the version of Harmony."""
+    return tag.rpartition("}")[2]
+
+
 def _add_planes(draft: PlateDraft, folder: Path, index: _Index) -> None:
-    there = set(_names(folder))
+    with os.scandir(folder) as entries:
+        there = {
+            entry.name
+            for entry in entries
+            if not entry.is_symlink() or lies_inside(draft.root, entry.path)
+        }
     named = set()
     prefix = "" if folder == draft.root else folder.name + "/"
     for image in index.images:
@@ -189,7 +198,7 @@ def _add_planes(draft: PlateDraft, folder: Path, index: _Index) -> None:
                 "metadata", f"The index gives {url} no well of a plate: it is left out.", url
             )
             continue
-        if url not in there or not lies_inside(draft.root, folder / url):
+        if url not in there:
             _report_absent(draft, prefix, url, well)
             continue
         draft.add(
