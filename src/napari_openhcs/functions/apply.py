@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -75,20 +76,16 @@ def apply_chain(
     Parameters
     ----------
     chain : sequence of FunctionPlan
-    planes : sequence of ndarray, (Y, X)
-        The stack; left unchanged.
+    planes : sequence of ndarray, (Y, X); left unchanged
     arrays : mapping of parameter to sequence of ndarray
-        Wired arrays, as many planes as the stack has, or one for all; a call gets those
-        that it names in `array_parameters`.
+        As many planes as the stack has, or one for all; a call gets those it names.
     dtype_policy : str
-        See :func:`napari_openhcs.functions.dtype_policy.apply_dtype_policy`; applied after
-        every call.
+        Of :func:`~napari_openhcs.functions.dtype_policy.apply_dtype_policy`, for every call.
     device : str
         For memory types other than NumPy.
-    oom_retries : int
-        How often a call is made again after running out of memory.
-    cpu_fallback : bool
-        Whether a call that ran out of GPU memory may end on the CPU.
+    oom_retries, cpu_fallback : int, bool
+        How often a call is made again after running out of memory, and whether one on a
+        GPU may end on the CPU.
     report : ApplyReport, optional
         Added to.
     input_kind : Kind, optional
@@ -98,40 +95,39 @@ def apply_chain(
 
     Returns
     -------
-    list of ndarray, (Y, X)
-        As many as there were, or one after a reduction, or what a volume function gives.
-    list of Table
-        When the last call measures: one table a plane, one in all when it applies to the
-        stack.
+    list of ndarray, (Y, X), or list of Table
+        Planes: as many as there were, one after a reduction, or what a volume function
+        gives.  Tables, when the last call measures: one a plane, or one for the stack.
 
     Raises
     ------
-    ContractError
-        A function gave something other than it promises; the sentence names it.
-    MemoryTypeError
-        A memory type or device is not available.
+    ContractError, MemoryTypeError
+        A function gave something other than it promises, or its memory type or device is
+        not available; the sentence names it.
     """
-    if not planes:
+    data: list[Any] = list(planes)
+    if not data:
         raise ContractError("There is no plane to work on: the stack is empty.")
-    data = list(planes)
     kind = kind_of(data[0].dtype) if input_kind is None else input_kind
     options = _Options(
         dtype_policy, device, oom_retries, cpu_fallback, ApplyReport() if report is None else report
     )
-    for position, plan in enumerate(chain):
+    _check_tables_last(chain)
+    for plan in chain:
         call = _Call(plan, resolve(plan.function), options, kind)
         given = {name: arrays[name] for name in plan.array_parameters if name in arrays}
-        apply = call.on_stack if plan.applies_to == "stack" else call.on_planes
-        if plan.output_kind is Kind.TABLE:
-            if position + 1 < len(chain):
-                raise ContractError(
-                    f"{plan.function} gives a table, and {chain[position + 1].function} comes "
-                    "after it: a measuring function must be the last of its chain."
-                )
-            return apply(data, given)
-        data = apply(data, given)
+        data = (call.on_stack if plan.applies_to == "stack" else call.on_planes)(data, given)
         kind = plan.output_kind
     return data
+
+
+def _check_tables_last(chain: Sequence[FunctionPlan]) -> None:
+    for plan, following in pairwise(chain):
+        if plan.output_kind is Kind.TABLE:
+            raise ContractError(
+                f"{plan.function} gives a table, and {following.function} comes after it: a "
+                "measuring function must be the last of its chain."
+            )
 
 
 @dataclass(frozen=True)
