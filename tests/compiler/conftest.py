@@ -13,10 +13,13 @@ import tifffile
 
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.compiler import trials
+from napari_openhcs.compiler.draft import Draft
+from napari_openhcs.compiler.wells import plan_layouts
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions import registry
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
+from napari_openhcs.pipeline import FunctionStep, Pipeline
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
 
 MakePlate = Callable[..., Plate]
@@ -275,3 +278,15 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[..., Any
     trials.CACHE.clear()
     yield FUNCTIONS
     trials.CACHE.clear()
+
+
+@pytest.fixture
+def make_draft(make_plate: MakePlate) -> Callable[..., Draft]:
+    """Return the draft of a tiny plate before the first phase."""
+
+    def make(steps: list[FunctionStep], **plate: Any) -> Draft:
+        made = make_plate(**plate)
+        layouts = plan_layouts(made, made.wells, None)
+        return Draft(made, Pipeline(steps), layouts.wells[0][0], layouts.depth)
+
+    return make

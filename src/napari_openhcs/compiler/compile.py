@@ -125,7 +125,9 @@ def compile_pipeline(
     compiled = _compile_layouts(plate, pipeline, layouts)
     problems += _merged(compiled, len(chosen))
     contexts = _contexts(plate, compiled, chosen)
-    problems += _well_problems(contexts)
+    # Where channels have different depths it is the step that must choose, not the wells.
+    if not any(item.code == "channels_uneven" for item in problems):
+        problems += _well_problems(contexts)
     count, of_workers = count_workers([item.draft for item in compiled], len(contexts), workers)
     folder = absolute_output(output)
     size = sum(stored_bytes(context.layout.outputs) for context in contexts.values())

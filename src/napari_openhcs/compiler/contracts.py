@@ -79,7 +79,8 @@ def _chain_faults(
     draft: Draft, plan: StepPlan, step: FunctionStep, chain: tuple[FunctionPlan, ...]
 ) -> Iterator[_Fault]:
     source = plan.source.dataset
-    given: Kind | None = None if source in draft.uncertain else draft.data(source).kind
+    unknown = bool({source, plan.step_id} & draft.uncertain)
+    given: Kind | None = None if unknown else draft.data(source).kind
     giver = _title(draft, source)
     complete = all(spec is not None for _, _, _, spec in chain_calls(step))
     planes = stack_size(_read_grid(draft, plan), plan.variable_components)

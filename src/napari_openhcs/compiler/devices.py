@@ -9,7 +9,7 @@ from dataclasses import replace
 from napari_openhcs.compiler.draft import Draft, step_problem
 from napari_openhcs.compiler.materialization import live_bytes
 from napari_openhcs.errors import MemoryTypeError
-from napari_openhcs.memory_types import get_memory_type
+from napari_openhcs.memory_types import MEMORY_TYPES
 from napari_openhcs.memory_types.base import host_free_memory
 from napari_openhcs.plan import Problem, StepPlan
 
@@ -69,9 +69,9 @@ def _device(step: StepPlan) -> str:
     """
     device = "cpu"
     for name, _ in _foreign(step):
-        memory_type = get_memory_type(name)
-        if not memory_type.is_available():
-            # Its functions are reported as not available, with the command that installs it.
+        memory_type = MEMORY_TYPES.get(name)
+        if memory_type is None or not memory_type.is_available():
+            # Phase 4 has reported it, with the command that installs it.
             continue
         devices = memory_type.devices()
         if not devices:

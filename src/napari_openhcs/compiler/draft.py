@@ -47,6 +47,8 @@ class Draft:
     steps : tuple of StepPlan
         The enabled steps; filled by phase 1, refined by the others.
     outputs : tuple of OutputPlan
+    collapsed : FrozenMapping of step id to components
+        Over which components a step's output was reduced, by it or by what it reads.
     uncertain : frozenset of str
         Ids of steps whose output is not known (unknown function or source): what reads
         them is not checked against it, so that one mistake gives one problem.
@@ -63,6 +65,7 @@ class Draft:
     measured: FrozenMapping[str, DataPlan] = field(default_factory=FrozenMapping)
     steps: tuple[StepPlan, ...] = ()
     outputs: tuple[OutputPlan, ...] = ()
+    collapsed: FrozenMapping[str, tuple[str, ...]] = field(default_factory=FrozenMapping)
     uncertain: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
     memory_per_well_bytes: int = 0

@@ -9,12 +9,12 @@ be read is passed over: that is its own problem, found when it runs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft, step_problem
 from napari_openhcs.compiler.tables import stored_columns
-from napari_openhcs.compiler.trials import LIMIT_S, Result, StepFailure, Trial
+from napari_openhcs.compiler.trials import LIMIT_S, Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
 from napari_openhcs.plan import DataPlan, Problem, StepPlan
 
@@ -24,41 +24,54 @@ SIDES = (128, 512)
 """Sides of the crops, px: the first one first, the other where a step fails on it."""
 
 
-@dataclass
 class _Trials:
-    """The trials of a layout from the preferred one on; moves on, never back."""
+    """The trials of a layout, in the order in which a step that fails is tried again.
 
-    draft: Draft
-    unreadable: list[str]
-    waiting: list[tuple[int, int]]
-    """(number of the sample, side), the current one first."""
+    Parameters
+    ----------
+    draft : Draft
+        Its samples are the wells to look at.
+    """
 
-    @classmethod
-    def of(cls, draft: Draft) -> _Trials:
-        longest = max(draft.plate.shape_yx)
-        sides = [SIDES[0], *(side for side in SIDES[1:] if longest > SIDES[0])]
-        waiting = [(0, side) for side in sides]
-        waiting += [(number, sides[-1]) for number in range(1, len(draft.samples))]
-        return cls(draft, [], waiting)
+    def __init__(self, draft: Draft) -> None:
+        self.unreadable: dict[str, str] = {}
+        self._samples = dict(draft.samples)
+        self._stamps: dict[str, Stamps] = {}
+        self._larger = max(draft.plate.shape_yx) > SIDES[0]
+        self.waiting = self._all()
+
+    def _all(self) -> list[tuple[str, int]]:
+        """Return (well, side): the first well on both crops, the others on the last."""
+        wells = [well for well in self._samples if well not in self.unreadable]
+        sides = SIDES if self._larger else SIDES[:1]
+        return [(well, side) for well in wells[:1] for side in sides] + [
+            (well, sides[-1]) for well in wells[1:]
+        ]
 
     def current(self, draft: Draft) -> Trial | None:
         """Return the trial to use for `draft`, passing over wells that cannot be read."""
         while self.waiting:
-            number, side = self.waiting[0]
-            well, planes = draft.samples[number]
+            well, side = self.waiting[0]
             try:
-                return Trial(draft, well, planes, side)
+                return self.trial(draft, well, side)
             except ImageReadError as error:
                 self.skip(well, error)
         return None
 
+    def trial(self, draft: Draft, well: str, side: int) -> Trial:
+        """Return one trial."""
+        if well not in self._stamps:
+            self._stamps[well] = stamps(self._samples[well])
+        return Trial(draft, well, self._samples[well], side, self._stamps[well])
+
     def skip(self, well: str, error: ImageReadError) -> None:
-        """Leave out a well one of whose files cannot be read."""
-        self.unreadable.append(str(error))
-        side = SIDES[0]
-        self.waiting = [
-            (number, side) for number, _ in self.waiting if self.draft.samples[number][0] != well
-        ]
+        """Leave out a well one of whose files cannot be read; begin again with the others."""
+        self.unreadable[well] = str(error)
+        self.waiting = self._all()
+
+    def restore(self, waiting: list[tuple[str, int]]) -> None:
+        """Go back to where the trials stood before a step failed on all of them."""
+        self.waiting = [item for item in waiting if item[0] not in self.unreadable] or self._all()
 
 
 def infer_outputs(draft: Draft) -> Draft:
@@ -69,7 +82,7 @@ def infer_outputs(draft: Draft) -> Draft:
     draft : Draft
         With checked steps.
     """
-    trials = _Trials.of(draft)
+    trials = _Trials(draft)
     for planned in draft.steps:
         step = draft.step(planned.step_id)
         if step.step_id in draft.blocked or draft.reads_blocked(step):
@@ -97,7 +110,7 @@ def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
     trial = trials.current(draft)
     while trial is not None:
         try:
-            output = _measure(draft, trial, step)
+            output = _measure(draft, trials, trial, step)
         except ImageReadError as error:
             trials.skip(trial.well, error)
         except StepFailure as found:
@@ -117,12 +130,12 @@ def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
     if failure is None:
         return draft
     # A failing step says nothing against the trial: the steps beside it start there again.
-    trials.waiting = before
+    trials.restore(before)
     blocked = replace(draft, blocked=draft.blocked | {step.step_id})
     return blocked.with_problems([_failure_problem(draft, failure)])
 
 
-def _measure(draft: Draft, trial: Trial, step: StepPlan) -> DataPlan:
+def _measure(draft: Draft, trials: _Trials, trial: Trial, step: StepPlan) -> DataPlan:
     """Run a step once for each of its chains and say what it gives."""
     results = [(at, trial.run(step, at)) for at in trial.output_at(step)]
     if step.output.kind == Kind.TABLE:
@@ -137,12 +150,12 @@ def _measure(draft: Draft, trial: Trial, step: StepPlan) -> DataPlan:
             f"its functions give different dtypes ({', '.join(sorted(dtypes))}), but a step's "
             f"output has one: set dtype='{max(dtypes)}' on the step."
         )
-    shape = _full_shape(draft, trial, step, results[0][1])
+    shape = _full_shape(draft, trials, trial, step, results[0][1])
     return replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
 
 
 def _full_shape(
-    draft: Draft, trial: Trial, step: StepPlan, result: Result
+    draft: Draft, trials: _Trials, trial: Trial, step: StepPlan, result: Result
 ) -> tuple[int, int] | None:
     """Return the shape for whole planes, from what comes of a crop.
 
@@ -153,7 +166,8 @@ def _full_shape(
     given, found = _shapes(trial, step, result)
     if full is None or found == given:
         return full
-    smaller = Trial(draft, *draft.samples[_number(draft, trial)], max(trial.side // 2, 8))
+    side = min(trial.window.height, trial.window.width) // 2
+    smaller = trials.trial(draft, trial.well, max(side, 1))
     at = smaller.output_at(step)[0]
     small_given, small_found = _shapes(smaller, step, smaller.run(step, at))
     sides = []
@@ -162,10 +176,6 @@ def _full_shape(
         slope = (found[axis] - small_found[axis]) / change if change else 1.0
         sides.append(round(found[axis] + slope * (full[axis] - given[axis])))
     return sides[0], sides[1]
-
-
-def _number(draft: Draft, trial: Trial) -> int:
-    return [well for well, _ in draft.samples].index(trial.well)
 
 
 def _shapes(
@@ -228,6 +238,6 @@ def _failure_problem(draft: Draft, failure: StepFailure) -> Problem:
 def _unreadable_problem(draft: Draft, trials: _Trials) -> Problem:
     message = (
         f"The steps could not be tried: none of {len(trials.unreadable)} wells could be read "
-        f"({trials.unreadable[0]})"
+        f"({next(iter(trials.unreadable.values()))})"
     )
     return Problem("not_tried", message, severity="warning")

@@ -29,6 +29,7 @@ from napari_openhcs.compiler.sources import (
     resolve_source,
     resolve_wire,
 )
+from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline import FunctionStep
 from napari_openhcs.pipeline.step import slug
 from napari_openhcs.plan import PLATE, ArrayInput, DataPlan, FunctionPlan, Grid, Problem, StepPlan
@@ -87,8 +88,12 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
     )
     plan = replace(plan, key=step_key(plan, {item.step_id: item.key for item in draft.steps}))
     certain = read.certain and chains.known and not faults
+    collapsed = draft.collapsed.get(read.source.dataset, ())
+    if any(reduces(chain) for chain in chains.patterns.values()):
+        collapsed = (*collapsed, *variable)
     draft = replace(
         draft,
+        collapsed=FrozenMapping({**draft.collapsed, plan.step_id: collapsed}),
         steps=(*draft.steps, plan),
         uncertain=draft.uncertain if certain else draft.uncertain | {plan.step_id},
     )
@@ -143,10 +148,12 @@ def _wires(
             )
             for fault in wired.faults
         ]
-        unserved = _unserved(step, parameter, wired.grid, read.grid, chains)
+        over = draft.collapsed.get(read.source.dataset, ())
+        unserved = _unserved(step, parameter, wired.grid, read.grid, chains, over)
         if read.certain and wired.certain and unserved is not None:
             problems.append(_broadcast_problem(draft, index, step, parameter, wired.grid, unserved))
-        wires.append(ArrayInput(parameter, wired.source))
+        if not wired.faults:
+            wires.append(ArrayInput(parameter, wired.source))
     return tuple(wires), problems
 
 
@@ -183,19 +190,29 @@ class _Unserved(NamedTuple):
 
 
 def _unserved(
-    step: FunctionStep, parameter: str, wired: Grid, grid: Grid, chains: Chains
+    step: FunctionStep,
+    parameter: str,
+    wired: Grid,
+    grid: Grid,
+    chains: Chains,
+    collapsed: tuple[str, ...],
 ) -> _Unserved | None:
-    """Find where a wired dataset does not reach; a reduction leaves one place of a stack."""
+    """Find where a wired dataset does not reach.
+
+    What was reduced over a component (`collapsed`) has one place there, and none of the
+    places before the reduction is the right one for it, whatever its number.
+    """
     variable = stack_components(step)
     for chain in chains.patterns.values():
-        here = grid
+        here, over = grid, collapsed
         for call in chain:
             if parameter in call.array_parameters:
-                component = fits(wired, here)
+                several = (item for item in over if len(wired.values(item)) > 1)
+                component = fits(wired, here) or next(several, None)
                 if component is not None:
                     return _Unserved(call, component, here)
             if call.contract == Contract.REDUCE:
-                here = reduced(here, variable)
+                here, over = reduced(here, variable), (*over, *variable)
     return None
 
 

@@ -148,6 +148,8 @@ def _by_value(
             patterns[value] = chains[key]
         else:
             dropped.append(value)
+    if not keys:
+        faults.append(Fault("pattern_without_function", "has no function: add one."))
     if (
         read.certain
         and read.grid.values(group_by)

@@ -28,7 +28,7 @@ from napari_openhcs.functions.apply import Table, apply_chain
 from napari_openhcs.plan import PLATE, Coord, FunctionPlan, Grid, PlannedPlane, SourcePlan, StepPlan
 from napari_openhcs.storage import read_plane
 
-__all__ = ["CACHE", "LIMIT_S", "StepFailure", "Trial", "within"]
+__all__ = ["CACHE", "LIMIT_S", "Result", "Stamps", "StepFailure", "Trial", "stamps", "within"]
 
 LIMIT_S = 20.0
 """Seconds one call may take on a crop, the first import of its library included."""
@@ -36,6 +36,8 @@ LIMIT_S = 20.0
 CACHE = TrialCache(max_bytes=128 * 2**20)
 
 T = TypeVar("T")
+
+Stamps = tuple[tuple[Any, ...], ...]
 
 
 class StepFailure(Exception):
@@ -93,6 +95,8 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         # The boundary to library code: anything it raises is a problem of its step.
         except Exception as error:  # noqa: BLE001
             box.append((None, error))
+        except SystemExit as error:
+            box.append((None, RuntimeError(f"it tried to end the program ({error})")))
 
     thread = threading.Thread(target=call, name="openhcs-trial", daemon=True)
     with warnings.catch_warnings():
@@ -102,8 +106,6 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         thread.join(seconds)
     if thread.is_alive():
         raise TimeoutError
-    if not box:
-        raise RuntimeError("the function ended the thread it ran in")
     value, error = box[0]
     if error is not None:
         raise error
@@ -121,18 +123,31 @@ class Trial:
         The raw planes of the well.
     side : int
         Height and width of the window, px; the part of the first plane with most contrast.
+    stamps : tuple
+        Of the well's files, from :func:`stamps`.
+
+    Raises
+    ------
+    ImageReadError
+        The first plane cannot be read.
     """
 
-    def __init__(self, draft: Draft, well: str, planes: Sequence[PlannedPlane], side: int) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        well: str,
+        planes: Sequence[PlannedPlane],
+        side: int,
+        stamps: Stamps,
+    ) -> None:
         self.draft = draft
         self.well = well
         self.side = side
         self._planes = {plane.coord: plane for plane in planes}
-        stats = tuple(_identity(plane) for plane in planes[:16])
-        self._identity = digest((draft.plate.root, well, side, stats, draft.grid))
+        self._identity = digest((draft.plate.root, well, side, stamps, draft.grid))
         first = planes[0]
         self.window: _Window = CACHE.get(
-            ("window", stats[0], side), lambda: _busiest(read_plane(first), side)
+            ("window", stamps[0], side), lambda: _busiest(read_plane(first), side)
         )
 
     def plane(self, dataset: str, at: Coord) -> np.ndarray:
@@ -257,8 +272,12 @@ class Trial:
         return list(places.values())
 
 
-def _identity(plane: PlannedPlane) -> tuple[Any, ...]:
-    """Return what changes when a file does."""
+def stamps(planes: Sequence[PlannedPlane]) -> Stamps:
+    """Return what changes when the files of a well do; the first 16 tell enough."""
+    return tuple(_stamp(plane) for plane in planes[:16])
+
+
+def _stamp(plane: PlannedPlane) -> tuple[Any, ...]:
     try:
         stat = os.stat(plane.path)
     except OSError:
