@@ -109,9 +109,7 @@ def apply_chain(
     if not data:
         raise ContractError("There is no plane to work on: the stack is empty.")
     kind = kind_of(data[0].dtype) if input_kind is None else input_kind
-    options = _Options(
-        dtype_policy, device, oom_retries, cpu_fallback, ApplyReport() if report is None else report
-    )
+    options = _Options(dtype_policy, device, oom_retries, cpu_fallback, report or ApplyReport())
     _check_tables_last(chain)
     for plan in chain:
         call = _Call(plan, resolve(plan.function), options, kind)
