@@ -115,12 +115,20 @@ def compile_pipeline(
         Mistakes of the user are its `problems`, all at once; they are never raised.  With
         an error `ok` is False, and the plan still holds what could be planned.
     """
+    request = _Request(
+        plate,
+        pipeline,
+        absolute_output(output),
+        None if fields is None else tuple(fields),
+        workers,
+        executor,
+        scheduler,
+    )
     chosen, problems = choose_wells(plate, None if wells is None else tuple(wells))
     if not any(step.enabled for step in pipeline):
         problems.append(_no_steps(pipeline))
-    wanted = None if fields is None else tuple(fields)
     # Without a single known well the pipeline is still checked, on the plate's own wells.
-    layouts = plan_layouts(plate, chosen or plate.wells, wanted)
+    layouts = plan_layouts(plate, chosen or plate.wells, request.fields)
     problems += layouts.problems
     compiled = _compile_layouts(plate, pipeline, layouts)
     problems += _merged(compiled, len(chosen))
@@ -128,12 +136,37 @@ def compile_pipeline(
     # Where channels have different depths it is the step that must choose, not the wells.
     if not any(item.code == "channels_uneven" for item in problems):
         problems += _well_problems(contexts)
-    count, of_workers = count_workers([item.draft for item in compiled], len(contexts), workers)
-    folder = absolute_output(output)
+    return _assemble(request, compiled, contexts, problems)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What :func:`compile_pipeline` was asked for, but for the wells."""
+
+    plate: Plate
+    pipeline: Pipeline
+    output: str
+    fields: tuple[str | int, ...] | None
+    workers: int | None
+    executor: str
+    scheduler: str | None
+
+
+def _assemble(
+    request: _Request,
+    compiled: list[_Compiled],
+    contexts: dict[str, ProcessingContext],
+    problems: list[Problem],
+) -> CompiledPlate:
+    """Put the plan together and check what concerns the run as a whole."""
+    plate, pipeline = request.plate, request.pipeline
+    drafts = [item.draft for item in compiled]
+    count, of_workers = count_workers(drafts, len(contexts), request.workers)
     size = sum(stored_bytes(context.layout.outputs) for context in contexts.values())
-    problems += [*of_workers, *check_output(folder, plate.root, size)]
-    problems += _scheduler_problems(executor, scheduler)
+    of_output = check_output(request.output, plate.root, size)
+    of_scheduler = _scheduler_problems(request.executor, request.scheduler)
     script, of_script = _script(pipeline)
+    found = [*problems, *of_workers, *of_output, *of_scheduler, *of_script]
     return CompiledPlate(
         plate_root=plate.root,
         plate_name=plate.name,
@@ -146,19 +179,19 @@ def compile_pipeline(
         positions_um=plate.positions_um,
         conditions=plate.conditions,
         contexts=FrozenMapping(contexts),
-        output=folder,
+        output=request.output,
         plate_store=plate_store_name(plate),
         ome_version=pipeline.config.ome_version,
         pipeline_name=pipeline.name,
         script=script,
-        key=_plan_key(plate, pipeline, compiled, wanted),
+        key=_plan_key(plate, pipeline, compiled, request.fields),
         workers=count,
-        executor=executor,
-        scheduler=scheduler,
-        memory_per_well_bytes=max((c.draft.memory_per_well_bytes for c in compiled), default=0),
+        executor=request.executor,
+        scheduler=request.scheduler,
+        memory_per_well_bytes=max((draft.memory_per_well_bytes for draft in drafts), default=0),
         stop_after_failures=pipeline.config.stop_after_failures,
         max_attempts=pipeline.config.max_attempts,
-        problems=tuple(sorted([*problems, *of_script], key=lambda item: item.step)),
+        problems=tuple(sorted(found, key=lambda item: item.step)),
     )
 
 

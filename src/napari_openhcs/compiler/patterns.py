@@ -117,15 +117,7 @@ def _by_value(
             "are, group_by='channel' for example.",
         )
         return Chains(FrozenMapping(), faults=(fault,), known=False)
-    faults = []
-    if group_by in stack_components(step):
-        faults.append(
-            Fault(
-                "group_by_variable",
-                f"groups by {group_by}, but {group_by} varies inside the stack its functions see: "
-                f"take {group_by} out of variable_components.",
-            )
-        )
+    faults = list(_group_by_faults(step, group_by, keys))
     patterns: dict[str, tuple[FunctionPlan, ...]] = {}
     dropped = []
     seen: dict[str, str] = {}
@@ -148,8 +140,6 @@ def _by_value(
             patterns[value] = chains[key]
         else:
             dropped.append(value)
-    if not keys:
-        faults.append(Fault("pattern_without_function", "has no function: add one."))
     if (
         read.certain
         and read.grid.values(group_by)
@@ -162,6 +152,17 @@ def _by_value(
             )
         )
     return Chains(FrozenMapping(patterns), tuple(dropped), tuple(faults), known)
+
+
+def _group_by_faults(step: FunctionStep, group_by: str, keys: tuple[str, ...]) -> Iterator[Fault]:
+    if not keys:
+        yield Fault("pattern_without_function", "has no function: add one.")
+    if group_by in stack_components(step):
+        yield Fault(
+            "group_by_variable",
+            f"groups by {group_by}, but {group_by} varies inside the stack its functions see: "
+            f"take {group_by} out of variable_components.",
+        )
 
 
 def _unknown_key(draft: Draft, group_by: str, key: str, read: Read) -> Fault:
