@@ -101,15 +101,39 @@ def test_a_selection_of_two_numbers_is_refused(tiff):
         DiskBackend().read(str(tiff[0]), (0, 1))
 
 
-def test_a_missing_codec_says_how_to_get_it(real_data):
-    files = sorted(real_data("operetta-ball").rglob("*.tiff"))
-    try:
-        import imagecodecs  # noqa: F401
-    except ImportError:
-        with pytest.raises(ImageReadError, match="pip install imagecodecs"):
-            DiskBackend().read(str(files[0]))
-    else:
-        assert DiskBackend().read(str(files[0])).shape == (1080, 1080)
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate"])
+def test_compressions_of_microscopes_are_read_exactly(tmp_path, dtype, compression):
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 250, (40, 70)).astype(dtype)
+    Image.fromarray(pixels).save(tmp_path / "p.tif", compression=compression)
+    plane = DiskBackend().read(str(tmp_path / "p.tif"))
+    assert plane.dtype == pixels.dtype
+    assert np.array_equal(plane, pixels)
+
+
+def test_harmony_s_lzw_is_read(real_data):
+    for file in real_data("operetta-ball").rglob("*.tiff"):
+        plane = DiskBackend().read(str(file))
+        assert (plane.shape, plane.dtype) == ((1080, 1080), np.uint16)
+
+
+def test_a_missing_codec_says_how_to_get_it(tmp_path, monkeypatch):
+    from PIL import Image
+
+    Image.fromarray(np.ones((8, 9), "u2")).save(tmp_path / "p.tif", compression="tiff_lzw")
+
+    def refuse(*args, **kwargs):
+        raise Image.DecompressionBombError("too large")
+
+    def lacks(*args, **kwargs):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lacks)
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(ImageReadError, match="pip install imagecodecs"):
+        DiskBackend().read(str(tmp_path / "p.tif"))
 
 
 def test_a_failed_write_leaves_what_was_there_and_no_rest(tmp_path, monkeypatch):

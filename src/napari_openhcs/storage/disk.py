@@ -168,8 +168,32 @@ def _read_page(tiff: tifffile.TiffFile, number: int, file: Path) -> np.ndarray:
             f"{file} announces parts of page {number} that were never written: copy the file "
             "again from the microscope."
         )
-    plane: np.ndarray = page.asarray()
+    try:
+        plane: np.ndarray = page.asarray()
+    except ValueError as error:
+        # LZW, as Harmony writes it: tifffile itself decodes it only with imagecodecs.
+        if "imagecodecs" not in str(error):
+            raise
+        return _read_with_pillow(page, number, file, error)
     return plane
+
+
+def _read_with_pillow(
+    page: tifffile.TiffPage, number: int, file: Path, error: ValueError
+) -> np.ndarray:
+    """Decode a page with Pillow; where it cannot, raise tifffile's `error`."""
+    from PIL import Image
+
+    try:
+        with Image.open(file, formats=["TIFF"]) as picture:
+            picture.seek(number)
+            plane = np.array(picture)
+    except Image.DecompressionBombError:
+        raise error from None
+    native = page.dtype.newbyteorder("=")
+    if plane.shape != page.shape or plane.dtype.newbyteorder("=") != native:
+        raise error
+    return plane.astype(native, copy=False)
 
 
 def _sentence(file: Path, error: BaseException) -> str:
