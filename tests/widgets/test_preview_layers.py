@@ -10,8 +10,8 @@ pytest.importorskip("napari")
 from napari.layers import Image, Labels
 
 from napari_openhcs.axes import Kind
-from napari_openhcs.plan import Coord, Grid
-from napari_openhcs.widgets.preview_layers import PreviewLayers, StepPreview, stack_planes
+from napari_openhcs.plan import Grid
+from napari_openhcs.widgets.preview_layers import PreviewLayers, StepPreview, channel_stack
 
 pytestmark = pytest.mark.window
 
@@ -20,8 +20,13 @@ def grid(channels=("1",), z=(0,), t=(0,)):
     return Grid(("1",), channels, z, t)
 
 
-def planes_of(where, value=1, dtype=np.uint16):
-    return {coord: np.full((8, 10), value + coord.z, dtype) for coord in where.coords()}
+def array_of(where, value=1, dtype=np.uint16):
+    shape = (len(where.field), len(where.channel), len(where.z), len(where.t), 8, 10)
+    return np.full(shape, value, dtype)
+
+
+def eye(dtype, value=1):
+    return (np.eye(8, 10) * value).astype(dtype)[None, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def planes_of(where, value=1, dtype=np.uint16):
 )
 def test_axes_agree_with_those_of_the_raw_layers(z, t, n_z, shape, names):
     where = grid(z=z, t=t)
-    array, found = stack_planes(where, planes_of(where), "1", n_z)
+    array, found = channel_stack(array_of(where), 0, n_z)
     assert array.shape == shape
     assert found == names
 
@@ -52,15 +57,13 @@ def layers(make_napari_viewer_proxy, session, plate):
 
 def show(layers, plate, value=1):
     one, two = grid(), grid(("1", "2"))
-    mask = {coord: np.eye(8, 10, dtype=bool) for coord in one.coords()}
-    labels = {coord: np.eye(8, 10, dtype=np.int32) * value for coord in one.coords()}
     table = {"label": np.array([value]), "area": np.array([8.0])}
     layers.show(
         plate,
         [
-            StepPreview("Smooth", Kind.IMAGE, two, planes_of(two, value)),
-            StepPreview("Threshold", Kind.MASK, one, mask),
-            StepPreview("Split", Kind.LABELS, one, labels),
+            StepPreview("Smooth", Kind.IMAGE, two, array_of(two, value)),
+            StepPreview("Threshold", Kind.MASK, one, eye(bool)),
+            StepPreview("Split", Kind.LABELS, one, eye(np.int32, value)),
             StepPreview("Measure", Kind.TABLE, one, table=table, measured="Split"),
         ],
     )
@@ -119,7 +122,7 @@ def test_layers_follow_the_order_of_steps_and_go_with_them(layers, plate, sessio
 def test_a_step_whose_kind_changes_gets_a_new_layer(layers, plate):
     show(layers, plate)
     one = grid()
-    layers.show(plate, [StepPreview("Threshold", Kind.IMAGE, one, planes_of(one))])
+    layers.show(plate, [StepPreview("Threshold", Kind.IMAGE, one, array_of(one))])
     assert layers.layers()["Threshold", "1"].__class__ is Image
-    layers.show(plate, [StepPreview("Smooth", Kind.IMAGE, one, planes_of(one))])
+    layers.show(plate, [StepPreview("Smooth", Kind.IMAGE, one, array_of(one))])
     assert ("Smooth", "2") not in layers.layers()

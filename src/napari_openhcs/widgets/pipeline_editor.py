@@ -12,6 +12,7 @@ from typing import Any
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -29,6 +30,7 @@ from napari_openhcs.session import Message, Session
 from napari_openhcs.widgets.bridge import Latest, listen, report_error, session_of
 from napari_openhcs.widgets.function_browser import FunctionBrowser
 from napari_openhcs.widgets.parameter_form import ParameterForm
+from napari_openhcs.widgets.preview import Preview
 from napari_openhcs.widgets.run_starter import RunStarter
 from napari_openhcs.widgets.step_list import StepList
 from napari_openhcs.widgets.style import caption, palette_of, tool_button
@@ -65,6 +67,7 @@ class PipelineEditor(QWidget):
         self.runner = RunStarter(self._session, self)
         self._build()
         self._shortcuts()
+        self.preview = self._make_preview()
         for name in ("pipeline_changed", "plate_changed"):
             listen(self, getattr(self._session, name), self._edited)
         listen(self, self._session.wells_selected, self._enable_buttons)
@@ -157,12 +160,26 @@ class PipelineEditor(QWidget):
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         lines.addWidget(self.note)
         row = QHBoxLayout()
+        self.live = QCheckBox("Live preview")
+        self.live.setChecked(True)
+        self.live.setToolTip("Show every step's result on the tuned well after each edit")
+        row.addWidget(self.live)
         self.run_button = QPushButton("Run")
         self.run_button.setToolTip("Run the pipeline on the plate in the background")
         self.run_button.clicked.connect(self.runner.choose_and_run)
-        row.addWidget(self.run_button)
+        row.addWidget(self.run_button, 1)
         lines.addLayout(row)
         return lines
+
+    def _make_preview(self) -> Preview | None:
+        """Preview on the viewer's canvas; without a viewer there is none."""
+        self.live.setVisible(self._viewer is not None)
+        if self._viewer is None:
+            return None
+        preview = Preview(self._viewer, self._session, self)
+        preview.measured.connect(self.steps.steps.show_times)
+        self.live.toggled.connect(preview.set_live)
+        return preview
 
     def _shortcuts(self) -> None:
         for keys, action in (

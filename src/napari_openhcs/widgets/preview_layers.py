@@ -15,18 +15,18 @@ from napari.layers import Image, Labels
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.layer_data import COLORS, contrast_of, units_of
-from napari_openhcs.plan import Coord, Grid
+from napari_openhcs.plan import Grid
 from napari_openhcs.plate import Plate
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import unwrapped
 
-__all__ = ["PreviewLayers", "StepPreview", "stack_planes"]
+__all__ = ["PreviewLayers", "StepPreview", "channel_stack"]
 
 KEY = "openhcs_step"
 """Key in a layer's metadata under which the step's title and the channel stand."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StepPreview:
     """What one step gave on the tuned well and field.
 
@@ -35,44 +35,47 @@ class StepPreview:
     title : str
     kind : Kind
     grid : Grid
-        Of the planes; one field.
-    planes : mapping of Coord to (Y, X) array
-        Empty for tables.
+        Values along the first four axes of `array`; one field.
+    array : (field, channel, z, t, Y, X) array or None
+        None for tables.
     table : mapping of str to 1-D array
         Empty unless `kind` is table.
     measured : str
         Title of the labels step a table's rows belong to.
-    seconds : float
     """
 
     title: str
     kind: Kind
     grid: Grid
-    planes: Mapping[Coord, np.ndarray] = field(default_factory=dict)
+    array: np.ndarray | None = None
     table: Mapping[str, np.ndarray] = field(default_factory=dict)
     measured: str = ""
-    seconds: float = 0.0
 
 
-def stack_planes(
-    grid: Grid, planes: Mapping[Coord, np.ndarray], channel: str, n_z: int
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the planes of one channel as an array and the names of its axes.
+def channel_stack(array: np.ndarray, channel: int, n_z: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return one channel of the first field and the names of its axes; nothing is copied.
 
     z and t are axes only where there are several; with t but one z the plane is repeated
-    (without copying) over the plate's z so that time sliders of all layers agree.
+    over the plate's z so that time sliders of all layers agree.
+
+    Parameters
+    ----------
+    array : (field, channel, z, t, Y, X) array
+    channel : int
+        Position of the channel.
+    n_z : int
+        Number of z planes of the plate.
     """
-    field_id = grid.field[0]
-    rows = [[planes[Coord(field_id, channel, z, t)] for z in grid.z] for t in grid.t]
-    if len(grid.t) == 1 and len(grid.z) == 1:
-        return rows[0][0], ("y", "x")
-    if len(grid.t) == 1:
-        return np.stack(rows[0]), ("z", "y", "x")
-    stack = np.stack([np.stack(row) for row in rows])
-    if stack.shape[1] == 1 and n_z <= 1:
+    stack = array[0, channel].swapaxes(0, 1)
+    n_t, depth = stack.shape[:2]
+    if n_t == 1 and depth == 1:
+        return stack[0, 0], ("y", "x")
+    if n_t == 1:
+        return stack[0], ("z", "y", "x")
+    if depth == 1 and n_z <= 1:
         return stack[:, 0], ("t", "y", "x")
-    if stack.shape[1] == 1:
-        stack = np.broadcast_to(stack, (stack.shape[0], n_z, *stack.shape[2:]))
+    if depth == 1:
+        stack = np.broadcast_to(stack, (n_t, n_z, *stack.shape[2:]))
     return stack, ("t", "z", "y", "x")
 
 
@@ -98,12 +101,12 @@ class PreviewLayers:
     def show(self, plate: Plate, previews: Iterable[StepPreview]) -> None:
         """Show what steps gave; steps that are not named keep their layers."""
         for preview in previews:
-            if preview.kind is Kind.TABLE:
+            if preview.array is None:
                 self._show_table(preview)
                 continue
             channels = preview.grid.channel
             for position, channel in enumerate(channels):
-                array, names = stack_planes(preview.grid, preview.planes, channel, len(plate.z))
+                array, names = channel_stack(preview.array, position, len(plate.z))
                 label = _layer_name(plate, preview, channel)
                 key = (preview.title, channel)
                 self._show_array(plate, preview.kind, key, label, array, names, position)
@@ -139,6 +142,7 @@ class PreviewLayers:
         before = list(self._viewer.layers.selection)
         if wanted is Labels:
             layer = self._viewer.add_labels(array, opacity=0.5, **options)
+            layer.editable = False
         else:
             layer = self._viewer.add_image(
                 array,
