@@ -209,6 +209,7 @@ SPECS: dict[str, FunctionSpec] = {
             "measure",
             Contract.TABLE,
             Kind.TABLE,
+            ndims=(2,),
             parameters=(_array("labels", Kind.LABELS),),
             shared_columns=("label", "area"),
         ),

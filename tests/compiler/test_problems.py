@@ -205,6 +205,13 @@ CASES = [
         {"z": (0, 1)},
     ),
     Case("plane_as_volume", (Step("lab.invert", volume=True),), 1, ("volume=True",)),
+    Case(
+        "plane_as_volume",
+        (*DAPI_LABELS,
+         Step("lab.measure", input_source="plate", inputs={"labels": "Nuclei"}, volume=True)),
+        3,
+        ("lab.measure works on single planes",),
+    ),
     Case("reduce_twice", (Step(["lab.project", "lab.project"]),), 1, ("already",), {"z": (0, 1)}),
     Case("volume_of_one_plane", (Step("lab.deconvolve"),), 1, ("needs a stack",)),
     Case(

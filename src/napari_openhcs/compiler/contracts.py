@@ -130,7 +130,7 @@ def _stack_faults(
 ) -> Iterator[_Fault]:
     """Check a function against the number of planes in the stack it would see."""
     name = call.function
-    if call.contract == Contract.PLANE and step.volume:
+    if call.applies_to == "plane" and step.volume:
         message = (
             f"{name} works on single planes only, but the step says volume=True: leave volume "
             "out, or take a function that works on volumes."

@@ -39,7 +39,8 @@ def chain_calls(
 
 
 def _applies_to(spec: FunctionSpec, volume: bool) -> str:
-    stacked = spec.contract in STACKED or (volume and spec.contract in EITHER)
+    can_either = spec.contract in EITHER and 3 in spec.ndims
+    stacked = spec.contract in STACKED or (volume and can_either)
     return "stack" if stacked else "plane"
 
 
