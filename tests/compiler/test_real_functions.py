@@ -1,0 +1,83 @@
+"""The typical pipeline with the functions that people use, on an image with known objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_openhcs.compiler import compile_pipeline
+from napari_openhcs.functions import registry
+from napari_openhcs.pipeline import FunctionStep, Pipeline
+
+NATIVE = "napari_openhcs.functions"
+
+pytestmark = pytest.mark.skipif(
+    "skimage.filters.gaussian" not in registry.specs(), reason="no catalogue of functions is here"
+)
+
+STEPS = [
+    FunctionStep(
+        ("skimage.filters.gaussian", {"sigma": 1.0}), name="Smooth", select={"channel": "DAPI"}
+    ),
+    FunctionStep(f"{NATIVE}.threshold.threshold_otsu", name="Mask"),
+    FunctionStep(
+        [f"{NATIVE}.mask.fill_holes", (f"{NATIVE}.mask.open_mask", {"radius": 1.0})], name="Clean"
+    ),
+    FunctionStep(f"{NATIVE}.segmentation.split_touching", name="Nuclei"),
+    FunctionStep(
+        f"{NATIVE}.measure.measure_objects",
+        name="Measure",
+        input_source="plate",
+        inputs={"labels": "Nuclei"},
+    ),
+]
+
+
+@pytest.fixture
+def plate(make_plate):
+    """Two spots on noise in every plane."""
+    made = make_plate(size=96)
+    rows, columns = np.mgrid[:96, :96]
+    rng = np.random.default_rng(1)
+    for path in Path(made.root).iterdir():
+        image = rng.poisson(100, (96, 96)).astype(float)
+        for y, x in ((30, 30), (60, 66)):
+            image += 3000 * ((rows - y) ** 2 + (columns - x) ** 2 < 64)
+        tifffile.imwrite(path, image.astype(np.uint16))
+    return made
+
+
+def test_typical_pipeline(plate):
+    plan = compile_pipeline(plate, Pipeline(STEPS))
+    assert plan.problems == ()
+    outputs = [step.output for step in plan.contexts["A01"].layout.steps]
+    assert [output.dtype for output in outputs] == ["uint16", "bool", "bool", "int32", None]
+    columns = outputs[-1].columns
+    assert columns[:4] == ("well", "field", "label", "area")
+    assert {"mean_intensity_DAPI", "mean_intensity_GFP"} <= set(columns)
+    assert "area_DAPI" not in columns
+    assert [(item.role, item.name) for item in plan.contexts["A01"].layout.outputs] == [
+        ("image", "image"),
+        ("labels", "nuclei"),
+        ("table", "measure"),
+    ]
+
+
+def test_mistakes_are_named(plate):
+    wrong = [
+        STEPS[0].replace(func=("skimage.filters.gaussian", {"sigm": 1.0})),
+        FunctionStep(f"{NATIVE}.segmentation.split_touching", name="Nuclei", input_source="plate"),
+        FunctionStep(f"{NATIVE}.measure.measure_objects", name="Measure", input_source="plate"),
+        FunctionStep("skimage.filters.gausian", name="Typo", input_source="plate"),
+    ]
+    plan = compile_pipeline(plate, Pipeline(wrong))
+    assert [(item.step, item.code) for item in plan.problems] == [
+        (1, "parameter_unknown"),
+        (2, "kind_source"),
+        (3, "input_missing"),
+        (4, "function_unknown"),
+    ]
+    assert "skimage.filters.gaussian" in plan.problems[-1].message
