@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +24,15 @@ from napari_openhcs.plan import (
 from napari_openhcs.runner.tables import Table
 from napari_openhcs.storage import VirtualFileSystem, read_plane
 
-__all__ = ["PlateData", "StepData", "matching", "narrow", "narrow_context", "places"]
+__all__ = [
+    "PlateData",
+    "StepData",
+    "identity_of_planes",
+    "matching",
+    "narrow",
+    "narrow_context",
+    "places",
+]
 
 
 def narrow(grid: Grid, select: Mapping[str, tuple[str | int, ...]]) -> Grid:
@@ -85,6 +95,21 @@ def narrow_context(context: ProcessingContext, field_id: str) -> ProcessingConte
         layout=replace(layout, grid=of(layout.grid), steps=steps, outputs=outputs),
         planes=tuple(plane for plane in context.planes if plane.field == field_id),
     )
+
+
+def identity_of_planes(context: ProcessingContext) -> str:
+    """Return the identity of a well's raw planes: their paths, sizes and times of change.
+
+    Empty when one of them is not there.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for plane in context.planes:
+        try:
+            found = os.stat(plane.path)
+        except OSError:
+            return ""
+        digest.update(f"{tuple(plane)} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 class PlateData:

@@ -20,6 +20,7 @@ from napari_openhcs.frozen import FrozenMapping, from_json, to_json
 from napari_openhcs.ome_zarr.files import FileEntry, Manifest, flush, verify, write_atomically
 from napari_openhcs.ome_zarr.write import well_path, write_well
 from napari_openhcs.plan import CompiledPlate, ProcessingContext
+from napari_openhcs.runner.dataset import identity_of_planes
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.well import WellExecution, WellReport
 
@@ -34,6 +35,9 @@ class Marker:
     ----------
     key : str
         The plan's key; with another the marker does not count.
+    inputs : str
+        Identity of the raw planes when the well was begun; should they have changed since, the
+        marker does not count.
     seconds : float
         Of the whole well, writing included.
     steps : FrozenMapping of step id to seconds
@@ -46,6 +50,7 @@ class Marker:
 
     well: str
     key: str
+    inputs: str
     seconds: float
     steps: FrozenMapping[str, float]
     planes: int
@@ -69,13 +74,16 @@ def clean_staging(paths: RunPaths) -> None:
 def read_marker(plan: CompiledPlate, paths: RunPaths, well: str) -> Marker | None:
     """Return the marker of a committed well, or None.
 
-    A marker counts when it names the plan's key and every store still has as many files
-    in the well's group as were committed.
+    A marker counts when it names the plan's key, the raw planes have not changed (where they
+    still are), and every store has as many files in the well's group as were committed.
     """
     marker = _load(paths.marker(well))
     if marker is None or marker.key != plan.key:
         return None
-    if set(marker.files) != set(stores_of(plan.contexts[well])):
+    context = plan.contexts[well]
+    if identity_of_planes(context) not in ("", marker.inputs):
+        return None
+    if set(marker.files) != set(stores_of(context)):
         return None
     for store, count in marker.files.items():
         if _count_files(paths.output / store / well_path(well)) != count:
@@ -113,6 +121,7 @@ def publish_well(
     paths: RunPaths,
     execution: WellExecution,
     report: WellReport,
+    inputs: str,
     elapsed: Callable[[], float],
 ) -> Marker:
     """Write a well's results and commit them.
@@ -125,6 +134,8 @@ def publish_well(
         All steps have run.
     report : WellReport
         Goes into the provenance and the marker.
+    inputs : str
+        Identity of the raw planes when the well was begun.
     elapsed : callable
         Seconds since the well was begun.
 
@@ -158,7 +169,7 @@ def publish_well(
             verify(folder / str(number), manifests[store])
         for number, store in enumerate(manifests):
             _move(folder / str(number), paths.output / store / well_path(context.well), folder)
-        marker = _marker(plan, context, report, manifests, elapsed())
+        marker = _marker(plan, context, report, inputs, manifests, elapsed())
         write_atomically(paths.marker(context.well), to_json(marker))
     except OpenHCSError:
         raise
@@ -195,12 +206,14 @@ def _marker(
     plan: CompiledPlate,
     context: ProcessingContext,
     report: WellReport,
+    inputs: str,
     manifests: dict[str, FrozenMapping[str, FileEntry]],
     seconds: float,
 ) -> Marker:
     return Marker(
         well=context.well,
         key=plan.key,
+        inputs=inputs,
         seconds=round(seconds, 3),
         steps=report.seconds,
         planes=len(context.planes),

@@ -190,7 +190,8 @@ class WellExecution:
     def _run_step(self, number: int, step: StepPlan) -> StepOutcome:
         start = time.perf_counter()
         key = f"{self._salt}:{step.key}"
-        if self._cache is not None and (known := self._cache.get(key)) is not None:
+        cache = self._cache if step.key else None
+        if cache is not None and (known := cache.get(key)) is not None:
             self._data[step.step_id] = known
             self._cached.add(step.step_id)
             return StepOutcome(step, known, time.perf_counter() - start, True)
@@ -203,9 +204,9 @@ class WellExecution:
         if data.is_table:
             self._join(step, measured, data)
         self._data[step.step_id] = data
-        if self._cache is not None:
+        if cache is not None:
             self._cached.add(step.step_id)
-            self._cache.put(key, data)
+            cache.put(key, data)
         return StepOutcome(step, data, time.perf_counter() - start, False)
 
     def _stack(

@@ -21,13 +21,14 @@ from pathlib import Path
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.plan import CompiledPlate, StepPlan, decode_plan
+from napari_openhcs.runner.dataset import identity_of_planes
 from napari_openhcs.runner.events import Event, What, encode_event
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.publish import Marker, publish_well
 from napari_openhcs.runner.well import StepError, WellExecution
 from napari_openhcs.storage import VirtualFileSystem
 
-__all__ = ["WellRunner", "done_event", "worker_main"]
+__all__ = ["WellRunner", "done_event", "end_with_children", "worker_main"]
 
 log = logging.getLogger(__name__)
 
@@ -110,13 +111,13 @@ class WellRunner:
         elapsed: Callable[[], float],
     ) -> Marker:
         scratch = self.paths.staging / f"{well}.scratch"
+        context = self.plan.contexts[well]
+        inputs = identity_of_planes(context)
         try:
-            execution = WellExecution(
-                self.plan, self.plan.contexts[well], scratch=VirtualFileSystem(scratch)
-            )
+            execution = WellExecution(self.plan, context, scratch=VirtualFileSystem(scratch))
             report = execution.run(before=announce)
             finished()
-            return publish_well(self.plan, self.paths, execution, report, elapsed)
+            return publish_well(self.plan, self.paths, execution, report, inputs, elapsed)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -158,7 +159,7 @@ def worker_main(
         os.setpgid(0, 0)
     # The end of a run is the supervisor's business; its own end closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _log_to(RunPaths(Path(output)).logs / f"worker-{number}.log")
     _limit_threads()
     runner = WellRunner(Path(output))
@@ -171,7 +172,7 @@ def worker_main(
     send(Event(What.WORKER_READY, worker=number))
     for well in _wells(tasks):
         send(runner.run(well, number, send))
-    _die()
+    end_with_children()
 
 
 def _wells(tasks: connection.Connection) -> Iterator[str]:
@@ -180,15 +181,15 @@ def _wells(tasks: connection.Connection) -> Iterator[str]:
             yield tasks.recv_bytes().decode()
 
 
-def _die_with_parent() -> None:
+def _end_with_parent() -> None:
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    _die()
+    end_with_children()
 
 
-def _die() -> None:
-    """End at once, with all processes of this worker's group."""
+def end_with_children() -> None:
+    """End this process at once, with all of its group, which it must lead."""
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

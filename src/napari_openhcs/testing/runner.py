@@ -6,6 +6,7 @@ well, field, channel and z apart, so that a mix-up shows.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,10 +161,15 @@ class PlanBuilder:
             dtype_policy="preserve",
             memory_type_in="numpy",
             memory_type_out="numpy",
-            **{"key": f"key of {number} {name} {patterns}", **options},
+            **{"key": self._key(origin.dataset, arrays, patterns), **options},
         )
         self.steps.append(step)
         return step
+
+    def _key(self, dataset: str, arrays: Mapping[str, str] | None, patterns: object) -> str:
+        keys = {step.step_id: step.key for step in self.steps}
+        read = [keys.get(name, name) for name in (dataset, *(arrays or {}).values())]
+        return hashlib.sha256(f"{read} {patterns}".encode()).hexdigest()
 
     def _data(self, dataset: str, select: Mapping[str, tuple[str | int, ...]]) -> DataPlan:
         known = {step.step_id: step.output for step in self.steps}
