@@ -84,6 +84,13 @@ def test_refuses_with_one_sentence(benchmark, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_the_example_is_an_exported_script(benchmark):
+    from napari_openhcs.pipeline.script import export_script, import_script
+
+    text = benchmark.PIPELINE.read_text()
+    assert export_script(import_script(benchmark.PIPELINE)) == text
+
+
 def test_bbbc039(benchmark, real_data, capsys):
     assert benchmark.main([str(real_data("bbbc039-nuclei"))]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
