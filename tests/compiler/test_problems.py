@@ -434,6 +434,13 @@ def test_unwritable_outputs(make_plate, tmp_path, monkeypatch):
     assert not (Path(plate.root) / "results").exists()
 
 
+def test_results_never_replace_the_raw_plate(make_plate, tmp_path):
+    plate = make_plate(name="raw.ome.zarr")
+    plan = compile_pipeline(replace(plate, name="raw"), Pipeline([SMOOTH]), output=tmp_path)
+    assert [item.code for item in plan.problems] == ["output_in_plate"]
+    assert plate.root in plan.problems[0].message
+
+
 @pytest.mark.parametrize("workers", [0, -1, 2.5, True])
 def test_bad_number_of_workers(workers, make_plate):
     plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), workers=workers)

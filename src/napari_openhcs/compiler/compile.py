@@ -163,7 +163,8 @@ def _assemble(
     drafts = [item.draft for item in compiled]
     count, of_workers = count_workers(drafts, len(contexts), request.workers)
     size = sum(stored_bytes(context.layout.outputs) for context in contexts.values())
-    of_output = check_output(request.output, plate.root, size)
+    store = plate_store_name(plate)
+    of_output = check_output(request.output, plate.root, store, size)
     of_scheduler = _scheduler_problems(request.executor, request.scheduler)
     script, of_script = _script(pipeline)
     found = [*problems, *of_workers, *of_output, *of_scheduler, *of_script]
@@ -180,7 +181,7 @@ def _assemble(
         conditions=plate.conditions,
         contexts=FrozenMapping(contexts),
         output=request.output,
-        plate_store=plate_store_name(plate),
+        plate_store=store,
         ome_version=pipeline.config.ome_version,
         pipeline_name=pipeline.name,
         script=script,

@@ -18,7 +18,9 @@ def absolute_output(output: str | os.PathLike[str] | None) -> str:
     return os.path.abspath(os.path.expanduser(output))
 
 
-def check_output(output: str, plate_root: str, needed_bytes: int) -> list[Problem]:
+def check_output(
+    output: str, plate_root: str, plate_store: str, needed_bytes: int
+) -> list[Problem]:
     """Return what keeps a folder from being written to; creates nothing.
 
     Parameters
@@ -27,26 +29,35 @@ def check_output(output: str, plate_root: str, needed_bytes: int) -> list[Proble
         Absolute path; empty means that nothing is to be written.
     plate_root : str
         The folder of the raw plate, which is never written to.
+    plate_store : str
+        Name of the plate of results inside the output folder.
     needed_bytes : int
         Estimate of what all wells write, before compression.
     """
     if not output:
         return []
     try:
-        return _check(Path(output), Path(plate_root), needed_bytes)
+        return _check(Path(output), Path(plate_root), plate_store, needed_bytes)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"The output folder {output} cannot be used ({reason}): choose another folder."
         return [_problem("output_unusable", message)]
 
 
-def _check(output: Path, plate: Path, needed_bytes: int) -> list[Problem]:
+def _check(output: Path, plate: Path, store: str, needed_bytes: int) -> list[Problem]:
     real, raw = output.resolve(), plate.resolve()
     existing = next(item for item in (real, *real.parents) if item.exists())
     if real == raw or raw in real.parents:
         message = (
             f"The output folder {output} lies inside the raw plate {plate}, which is never written "
             "to: choose a folder outside of it."
+        )
+        return [_problem("output_in_plate", message)]
+    results = real / store
+    if results == raw or results in raw.parents:
+        message = (
+            f"The results would be written to {results}, where the raw plate lies: choose another "
+            "output folder."
         )
         return [_problem("output_in_plate", message)]
     if not existing.is_dir():
