@@ -170,8 +170,7 @@ def cells_by_watershed(
 ) -> Array:
     """Find the cell around every nucleus in an image of the cell bodies.
 
-    Cells have the numbers of their nuclei and hold them whole.  Without `mask` a cell ends
-    where the image falls to the background (five standard deviations of its noise).
+    Cells have the numbers of their nuclei and hold them whole.
 
     Parameters
     ----------
@@ -180,7 +179,7 @@ def cells_by_watershed(
     nuclei : ndarray
         Labels of the nuclei, same shape; wired.
     mask : ndarray, optional
-        bool, same shape: what is cell; wired.
+        bool, same shape; by default what is 5 standard deviations above the background.
     max_distance : float, optional
         A cell ends this far from its nucleus, px.
     compactness : float
@@ -200,7 +199,7 @@ def cells_by_watershed(
 
     Notes
     -----
-    As CellProfiler's IdentifySecondaryObjects with method Watershed – Image.
+    As CellProfiler's IdentifySecondaryObjects, method Watershed – Image.
     """
     from scipy import ndimage
 

@@ -131,66 +131,53 @@ def split_touching(
 ) -> Array:
     """Split a mask at its necks and label the parts.
 
-    The distance to the background is highest in the middle of each object; a watershed cuts
-    between the peaks.  With `intensity` wired, pixels darker than their surroundings count
-    as nearer to the background, which also parts objects that touch along a dark line.
+    A watershed between peaks of the distance to the background; with `intensity` wired it
+    also parts objects along dark lines.
 
     Parameters
     ----------
     mask : ndarray
         (Y, X) or (Z, Y, X), bool.
     smoothing : float
-        Standard deviation of a blur of the distance, px; more gives fewer parts.
+        Blur of the distance (standard deviation), px; more gives fewer parts.
     min_depth : float
-        A peak counts when it stands this much above the pass to a higher one, px; more gives
-        fewer parts.
+        Height of a peak above the pass to a higher one, px; more gives fewer parts.
     min_area : int
         Parts with fewer pixels are removed.
     intensity : ndarray, optional
-        Image of the objects, same shape, finite; brightness relative to the surroundings is
-        used, so its scale does not matter.
+        Image of the objects, same shape, finite; only relative brightness matters.
     intensity_weight : float
-        Power of the relative brightness by which the distance is multiplied; 0 ignores
-        `intensity`.
+        The distance is multiplied by this power of the relative brightness.
 
     Returns
     -------
     ndarray
-        int32, same shape, 1 … n.  Every region of the mask has at least one label.
+        int32, same shape, 1 … n; at least one in every region of the mask.
 
     Raises
     ------
     ContractError
-        The array is no mask, or `intensity` is not finite or has another shape.
+        No mask, or `intensity` is not finite or has another shape.
     ParameterError
         A parameter is out of its limits.
 
     Notes
     -----
-    Watershed of the distance (Beucher and Lantuéjoul 1979; Malpica et al. 1997,
-    doi 10.1002/(SICI)1097-0320(19970801)28:4<289::AID-CYTO3>3.0.CO;2-7) from its h-maxima;
-    flooding by scikit-image.
+    After Malpica et al. 1997, Cytometry 28:289; flooding by scikit-image.
     """
     from scipy import ndimage
 
     function = "split_touching"
     checked = require_mask(mask, function)
-    for name, value in (
-        ("smoothing", smoothing),
-        ("min_depth", min_depth),
-        ("min_area", min_area),
-        ("intensity_weight", intensity_weight),
-    ):
+    sizes = {"smoothing": smoothing, "min_depth": min_depth, "min_area": min_area}
+    for name, value in {**sizes, "intensity_weight": intensity_weight}.items():
         require_at_least(value, 0, function, name)
     if not checked.any():
         return np.zeros(mask.shape, np.int32)
     distance = _distance(checked)
     if intensity is not None and intensity_weight:
-        require_same_shape(checked, intensity, function, "intensity")
-        require_finite(intensity, function)
-        distance *= _relative_brightness(as_float(intensity), checked, distance) ** intensity_weight
-    if smoothing:
-        distance = ndimage.gaussian_filter(distance, smoothing)
+        distance *= _relative_brightness(intensity, checked, distance) ** intensity_weight
+    distance = ndimage.gaussian_filter(distance, smoothing)
     regions = components(checked)
     seeds = _peaks(np.where(checked, distance, 0), min_depth, regions)
     return renumber(_flood(-distance, seeds, regions), min_area)
@@ -205,13 +192,16 @@ def _distance(mask: Array) -> Array:
     return np.asarray(ndimage.distance_transform_edt(mask), np.float32)
 
 
-def _relative_brightness(image: Array, mask: Array, distance: Array) -> Array:
+def _relative_brightness(intensity: Array, mask: Array, distance: Array) -> Array:
     """Return brightness above background relative to the mean of the surroundings, 0 to 1.5.
 
     The surroundings are foreground pixels within about the radius of the widest objects.
     """
     from scipy import ndimage
 
+    require_same_shape(mask, intensity, "split_touching", "intensity")
+    require_finite(intensity, "split_touching")
+    image = as_float(intensity)
     outside = image[~mask]
     above = image - (float(np.median(outside)) if outside.size else float(image.min()))
     sigma = max(2.0, float(np.percentile(distance[mask], 95)))

@@ -158,8 +158,8 @@ def threshold_robust_background(
 ) -> Array:
     """Mark what stands out of the background by more than its noise explains.
 
-    Finds dim objects beside very bright ones and nothing in an image of noise alone.  The
-    background must cover about half of the image or more.
+    Finds dim objects beside very bright ones and nothing in noise alone.  Right while the
+    background covers about half of the image or more.
 
     Parameters
     ----------
@@ -168,9 +168,8 @@ def threshold_robust_background(
     deviations : float
         Standard deviations of the background above its level.
     method : str
-        ``clipped``: median and MAD, again and again without what is brighter than three
-        deviations, so that objects do not count.  ``trimmed``: median and MAD of the
-        pixels without the darkest and the brightest 5 % (CellProfiler's RobustBackground).
+        ``clipped``: median and MAD, again and again without what is three deviations
+        brighter.  ``trimmed``: without the darkest and brightest 5 % (as CellProfiler).
     correction : float
         The threshold is multiplied by this; above 1 is stricter.
     lower : float, optional
@@ -183,8 +182,7 @@ def threshold_robust_background(
     Returns
     -------
     ndarray
-        bool, same shape.  Nothing is foreground in a constant image unless it is above
-        `upper`.
+        bool, same shape.  Nothing in a constant image unless it is above `upper`.
 
     Raises
     ------
@@ -195,8 +193,7 @@ def threshold_robust_background(
 
     Notes
     -----
-    CellProfiler's RobustBackground (Stirling et al. 2021, doi 10.1186/s12859-021-04344-9)
-    with one-sided sigma clipping as an alternative to its trimming.
+    After CellProfiler's RobustBackground (doi 10.1186/s12859-021-04344-9).
     """
     function = "threshold_robust_background"
     require_array(image, function)
@@ -299,19 +296,17 @@ def threshold_half_maximum(
 ) -> Array:
     """Mark objects down to a fraction of their own brightness above the background.
 
-    First everything that stands out of the background's noise is found.  There, the mean
-    brightness in a neighbourhood of about one object is taken, and a pixel is kept when it
-    is above `fraction` of the way from the background to that mean.  Bright and dim objects
-    of one image so get outlines at the same relative height, and a very bright speck changes
-    only its own surroundings.
+    Of what stands out of the background's noise a pixel is kept when it is above `fraction`
+    of the way from the background to the mean brightness of the foreground around it.
+    Bright and dim objects so get outlines at the same relative height, and a very bright
+    speck changes only its own surroundings.
 
     Parameters
     ----------
     image : ndarray
         (Y, X) or (Z, Y, X), any numeric dtype, finite; smooth it a little first.
     fraction : float
-        0 is the level of the background, 1 that of the object; 0.5 is the half maximum, more
-        gives smaller objects and opens gaps between touching ones.
+        0 is the background, 1 the object; more opens gaps between touching objects.
     sigma : float
         Size of the neighbourhood, px: standard deviation of the Gaussian window; about the
         radius of an object.
