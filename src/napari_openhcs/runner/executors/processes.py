@@ -9,8 +9,9 @@ a worker breaks the pool: of 400 tasks of 20 ms on two workers, with SIGKILLs at
 3, 8, 13 and 18 were done after 4 to 6 kills from a forkserver, and 0, 0 and 2 after 2 to 10
 kills when spawned, before the pool gave up ("All workers expired", "Unexpected error within
 the Pool") or hung.  Its workers also outlived a killed parent (4 of 4).
-``concurrent.futures`` and loky lose every task in flight with one worker.  The same 400
-tasks with this engine: all done after 60 kills.
+``concurrent.futures`` and loky lose every task in flight with one worker.  With this engine
+384 small wells under 60 random SIGKILLs of its two workers: 384 done, 59 of them tried
+again, bit-identical to an undisturbed run.
 
 Workers are forked from a clean server process that has loaded the libraries and has no
 threads, no Qt and no CUDA (forkserver), where the platform has it, else spawned.  A worker
