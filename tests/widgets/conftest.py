@@ -98,6 +98,8 @@ def plate(tmp_path: Path) -> Plate:
     """Three wells, two fields, two channels of 64 × 64 px with a few bright squares."""
     import tifffile
 
+    root = tmp_path / "plate"
+    root.mkdir()
     planes = {}
     for well in ("A01", "A02", "B01"):
         for field in ("1", "2"):
@@ -106,10 +108,10 @@ def plate(tmp_path: Path) -> Plate:
                 image[8:20, 8:20] = 1000
                 image[36:50, 30:44] = 900
                 name = f"{well}_{field}_{channel}.tif"
-                tifffile.imwrite(tmp_path / name, image)
+                tifffile.imwrite(root / name, image)
                 planes[PlaneKey(well, field, channel, 0, 0)] = PlaneSource(name)
     return Plate(
-        root=str(tmp_path),
+        root=str(root),
         name="toy",
         format="imagexpress",
         channels=(Channel("1", "DAPI", "#0000ff"), Channel("2", "GFP", "#00ff00")),

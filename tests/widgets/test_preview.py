@@ -39,7 +39,10 @@ class FakeTuner:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str | None]] = []
         self.replies: list[TuningReply] = []
-        self.closed = False
+        self.started = self.closed = False
+
+    def start(self):
+        self.started = True
 
     def submit(self, plan, well, field=None, last_step=None):
         self.asked.append((well, field, last_step))
@@ -108,15 +111,21 @@ def tuner():
 
 
 @pytest.fixture
-def preview(make_napari_viewer_proxy, session, plate, tuner, qtbot):
-    viewer = make_napari_viewer_proxy()
+def owner(qtbot):
     owner = QWidget()
     qtbot.addWidget(owner)
+    return owner
+
+
+@pytest.fixture
+def preview(make_napari_viewer_proxy, session, plate, tuner, owner):
+    viewer = make_napari_viewer_proxy()
     preview = Preview(viewer, session, owner, tuner)
     session.set_plate(plate)
+    assert tuner.started
     for name in ("smooth", "threshold", "split", "measure"):
         session.add_function(f"toy.{name}")
-    yield preview  # the owner must live as long
+    return preview
 
 
 def accept(session, plan):

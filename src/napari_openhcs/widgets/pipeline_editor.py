@@ -40,6 +40,9 @@ __all__ = ["PipelineEditor"]
 
 SCRIPTS = "Pipelines (*.py)"
 
+MOST_ROWS = 8
+"""Steps the list shows without scrolling before it takes room from the form."""
+
 
 class PipelineEditor(QWidget):
     """Build, order, set and check the steps of the pipeline.
@@ -94,17 +97,31 @@ class PipelineEditor(QWidget):
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self._pages)
         split.addWidget(self.form)
-        split.setStretchFactor(0, 2)
-        split.setStretchFactor(1, 3)
+        split.setStretchFactor(0, 0)
+        split.setStretchFactor(1, 1)
         split.setChildrenCollapsible(False)
-        self._pages.setMinimumHeight(84)
-        self.form.setMinimumHeight(90)
+        self._pages.setMinimumHeight(72)
+        self.form.setMinimumHeight(72)
+        self._split, self._split_moved = split, False
+        split.splitterMoved.connect(self._keep_split)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addLayout(self._toolbar())
         layout.addWidget(split, 1)
         layout.addLayout(self._bottom())
+
+    def _keep_split(self, *_: int) -> None:
+        self._split_moved = True
+
+    def _fit_steps(self) -> None:
+        """Give the list as much room as it has steps, unless a person moved the border."""
+        if self._split_moved or not len(self._session.pipeline):
+            return
+        wanted = self.steps.height_of_rows(max(3, min(len(self._session.pipeline), MOST_ROWS)))
+        height = sum(self._split.sizes())
+        if height > 0:
+            self._split.setSizes([wanted, max(0, height - wanted)])
 
     def _empty_page(self) -> QWidget:
         page = QWidget()
@@ -177,7 +194,7 @@ class PipelineEditor(QWidget):
         if self._viewer is None:
             return None
         preview = Preview(self._viewer, self._session, self)
-        preview.measured.connect(self.steps.steps.show_times)
+        preview.measured.connect(self._show_times)
         self.live.toggled.connect(preview.set_live)
         return preview
 
@@ -212,6 +229,11 @@ class PipelineEditor(QWidget):
         self._browser.search_box.setFocus()
         self._browser.search_box.selectAll()
         return self._browser
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Keep the room of the list when the window changes."""
+        super().resizeEvent(event)
+        self._fit_steps()
 
     def _on_selected(self, intent: str) -> None:
         index = self._session.state.selected_step
@@ -254,6 +276,7 @@ class PipelineEditor(QWidget):
 
     def _edited(self, _: object) -> None:
         self._pages.setCurrentIndex(1 if len(self._session.pipeline) else 0)
+        self._fit_steps()
         self._enable_buttons()
         self.note.setVisible(False)
         job = self._session.compile_job()
@@ -267,6 +290,10 @@ class PipelineEditor(QWidget):
             lambda plan: self._session.accept_compiled(job, plan),
             lambda error: report_error(self._session, error),
         )
+
+    def _show_times(self, seconds: dict[str, float], failed: dict[str, str]) -> None:
+        self.steps.steps.show_times(seconds, failed)
+        self.verdict.show_seconds(sum(seconds.values()) if not failed else 0.0)
 
     def _show_plan(self, plan: CompiledPlate | None) -> None:
         if plan is not None:

@@ -100,8 +100,17 @@ class Preview(QObject):
     def _tuned(self, _: object) -> None:
         self.refresh()
 
-    def _plate(self, _: object) -> None:
+    def _plate(self, plate: object) -> None:
         self.layers.keep_only(())
+        if plate is not None and self._live:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Start the process before the first preview is asked for."""
+        try:
+            self._tuner.start()
+        except OpenHCSError as error:
+            report_error(self._session, error)
 
     def refresh(self) -> None:
         """Ask for the preview of what is open now."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from napari.utils import DirectLabelColormap
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.layer_data import COLORS, contrast_of, units_of
@@ -24,6 +25,10 @@ __all__ = ["PreviewLayers", "StepPreview", "channel_stack"]
 
 KEY = "openhcs_step"
 """Key in a layer's metadata under which the step's title and the channel stand."""
+
+
+_MASK = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", 1: "#ffd23f"})
+"""One colour for what is inside a mask, seen through; labels keep napari's many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +146,8 @@ class PreviewLayers:
         }
         before = list(self._viewer.layers.selection)
         if wanted is Labels:
-            layer = self._viewer.add_labels(array, opacity=0.5, **options)
+            look = {"colormap": _MASK, "opacity": 0.3} if kind is Kind.MASK else {"opacity": 0.6}
+            layer = self._viewer.add_labels(array, **look, **options)
             layer.editable = False
         else:
             layer = self._viewer.add_image(

@@ -200,6 +200,11 @@ class StepList(QListView):
         """The model behind the list."""
         return self._model
 
+    def height_of_rows(self, number: int) -> int:
+        """Return the px that so many rows take."""
+        row = self.sizeHintForRow(0) if self._model.rowCount() else 26
+        return number * row + 2 * self.frameWidth() + 2
+
     def _row_chosen(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid() and current.row() < len(self._session.pipeline):
             self._session.select_step(current.row())

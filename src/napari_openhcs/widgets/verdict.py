@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QW
 
 from napari_openhcs.plan import CompiledPlate, Problem
 from napari_openhcs.session import Session
-from napari_openhcs.widgets.style import palette_of
+from napari_openhcs.widgets.style import format_seconds, palette_of
 
 __all__ = ["Verdict"]
 
@@ -32,6 +32,7 @@ class Verdict(QWidget):
         super().__init__()
         self._session = session
         self._viewer = viewer
+        self._seconds = 0.0
         self.line = QLabel()
         self.line.setWordWrap(True)
         self.problems = QListWidget()
@@ -62,6 +63,22 @@ class Verdict(QWidget):
         """Say that the compiler works; what was found before stays in sight, faintly."""
         self._say("Checking…", "")
 
+    def show_seconds(self, seconds: float) -> None:
+        """Take the time that one field took in the preview, for the estimate of the run."""
+        self._seconds = seconds
+        plan = self._session.state.compiled
+        if plan is not None and plan.ok:
+            self.show_plan(plan)
+
+    def _estimate(self, plan: CompiledPlate) -> str:
+        """Return the time a run of the chosen wells may take; empty before a preview."""
+        chosen = self._session.state.selected_wells or tuple(plan.contexts)
+        contexts = [plan.contexts[well] for well in chosen if well in plan.contexts]
+        fields = sum(len(context.layout.grid.field) for context in contexts)
+        if not self._seconds or not plan.workers:
+            return ""
+        return f"about {format_seconds(self._seconds * fields / plan.workers)}"
+
     def show_plan(self, plan: CompiledPlate) -> None:
         """Show what the compiler found."""
         palette = palette_of(self._viewer)
@@ -77,6 +94,8 @@ class Verdict(QWidget):
             facts.append(f"{_bytes(plan.memory_per_well_bytes)} a well")
         if plan.workers:
             facts.append(f"{plan.workers} worker{'' if plan.workers == 1 else 's'}")
+        if estimate := self._estimate(plan):
+            facts.append(estimate)
         if warnings:
             facts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
         self._say(" · ".join(facts), palette.good.name())
