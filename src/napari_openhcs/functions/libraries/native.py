@@ -6,22 +6,34 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
-from napari_openhcs.functions.declare import declaration_of
-from napari_openhcs.functions.libraries.base import Function, FunctionLibrary
+from napari_openhcs.axes import Contract
+from napari_openhcs.functions.declare import Declaration, declaration_of
+from napari_openhcs.functions.libraries.base import (
+    Function,
+    FunctionLibrary,
+    Hints,
+    import_function,
+)
 
 __all__ = ["EXPORT", "NativeLibrary", "scan"]
 
 _PACKAGE = "napari_openhcs.functions"
 
+_NDIMS: dict[Contract, tuple[int, ...]] = {
+    Contract.PLANE: (2,),
+    Contract.VOLUME: (3,),
+    Contract.REDUCE: (3,),
+}
+
 
 def scan() -> Iterator[tuple[str, Function]]:
     """Iterate over (id, function) of everything declared in the topic modules.
 
-    Imports the modules (none of which imports a GPU framework at its top).
+    Imports the modules, none of which imports a GPU framework at its top.
     """
     package = importlib.import_module(_PACKAGE)
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
-        if info.ispkg or info.name in _NOT_TOPICS:
+        if info.ispkg:
             continue
         module = importlib.import_module(f"{_PACKAGE}.{info.name}")
         for name, value in sorted(vars(module).items()):
@@ -30,18 +42,41 @@ def scan() -> Iterator[tuple[str, Function]]:
                 yield f"{module.__name__}.{name}", value
 
 
-_NOT_TOPICS = frozenset({"establish"})
-"""Commands; importing them does no harm but is of no use."""
-
-
 class NativeLibrary(FunctionLibrary):
-    """Functions of this package that take one memory type."""
+    """Functions of this package that take one memory type.
+
+    Their catalogue is made together with the code; a test compares it with a fresh scan.
+    """
 
     def candidates(self) -> Iterator[tuple[str, Function]]:
         """Iterate over (id, function) of the declared functions of this memory type."""
         for name, function in scan():
             if getattr(function, "input_memory_type", "numpy") == self.memory_type:
                 yield name, function
+
+    def hints(self, name: str) -> Hints:
+        """Return what the function declares."""
+        declaration = declaration_of(import_function(name))
+        return Hints() if declaration is None else _as_hints(declaration)
+
+
+def _as_hints(declared: Declaration) -> Hints:
+    return Hints(
+        required=declared.suggested,
+        arrays=declared.array_kinds,
+        input_kinds=declared.input_kinds,
+        output_kind=declared.output_kind,
+        contract=declared.contract,
+        category=declared.category,
+        synonyms=declared.synonyms,
+        shared_columns=declared.shared_columns,
+        stack_component=declared.stack_component,
+        # Our own functions keep the scale of intensities.
+        unit_scaled=False,
+        ndims=declared.ndims or _NDIMS.get(declared.contract, (2, 3)),
+        units=declared.units,
+        limits=declared.limits,
+    )
 
 
 EXPORT = NativeLibrary(
