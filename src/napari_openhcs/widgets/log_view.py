@@ -48,6 +48,7 @@ class LogView(QWidget):
         self.choice.activated.connect(lambda _: self.read())
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
+        self.text.setMinimumHeight(36)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setToolTip("The end of the log; full files are in .openhcs/logs of the output")
         self.text.setPlaceholderText("The log of the run appears here.")

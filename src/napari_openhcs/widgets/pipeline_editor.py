@@ -116,11 +116,11 @@ class PipelineEditor(QWidget):
 
     def _fit_steps(self) -> None:
         """Give the list as much room as it has steps, unless a person moved the border."""
-        if self._split_moved or not len(self._session.pipeline):
-            return
-        wanted = self.steps.height_of_rows(max(3, min(len(self._session.pipeline), MOST_ROWS)))
         height = sum(self._split.sizes())
-        if height > 0:
+        wanted = self.steps.height_of_rows(max(3, min(len(self._session.pipeline), MOST_ROWS)))
+        if not len(self._session.pipeline):
+            wanted = height // 2
+        if height > 0 and not self._split_moved:
             self._split.setSizes([wanted, max(0, height - wanted)])
 
     def _empty_page(self) -> QWidget:
@@ -222,8 +222,9 @@ class PipelineEditor(QWidget):
         size = self._browser.sizeHint()
         place = self.mapToGlobal(self.rect().topLeft())
         self._browser.resize(size)
-        self._browser.move(max(0, place.x() - size.width() - 8), max(0, place.y()))
         self._browser.show()
+        # After showing: a window manager may place a new window where it likes.
+        self._browser.move(max(0, place.x() - size.width() - 8), max(0, place.y()))
         self._browser.raise_()
         self._browser.activateWindow()
         self._browser.search_box.setFocus()

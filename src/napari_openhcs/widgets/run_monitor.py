@@ -118,6 +118,7 @@ class RunMonitor(QWidget):
         header.setStretchLastSection(True)
         self.failures.itemActivated.connect(self._open_failure)
         self.failures.itemDoubleClicked.connect(self._open_failure)
+        self.failures.setMinimumHeight(36)
         self.log = LogView(self._session)
         self._lay_out()
 

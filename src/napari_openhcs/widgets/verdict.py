@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_openhcs.plan import CompiledPlate, Problem
@@ -13,8 +13,8 @@ from napari_openhcs.widgets.style import format_seconds, palette_of
 
 __all__ = ["Verdict"]
 
-SHOWN = 3
-"""Problems that are seen at once; the others are reached by scrolling."""
+LINES = 7
+"""Lines of problems that are seen at once; the others are reached by scrolling."""
 
 
 class Verdict(QWidget):
@@ -92,13 +92,13 @@ class Verdict(QWidget):
         facts = [f"✓ compiles for {_wells(len(plan.contexts))}"]
         if plan.memory_per_well_bytes:
             facts.append(f"{_bytes(plan.memory_per_well_bytes)} a well")
-        if plan.workers:
-            facts.append(f"{plan.workers} worker{'' if plan.workers == 1 else 's'}")
         if estimate := self._estimate(plan):
             facts.append(estimate)
         if warnings:
             facts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
         self._say(" · ".join(facts), palette.good.name())
+        plural = "" if plan.workers == 1 else "s"
+        self.line.setToolTip(f"{plan.workers} worker{plural} at once; the time is an estimate")
 
     def _list(self, problems: tuple[Problem, ...]) -> None:
         palette = palette_of(self._viewer)
@@ -110,9 +110,23 @@ class Verdict(QWidget):
             if problem.severity != "error":
                 item.setForeground(palette.warning)
             self.problems.addItem(item)
-        lines = 2 * min(len(problems), SHOWN)
-        self.problems.setFixedHeight(lines * self.fontMetrics().height() + 12)
         self.problems.setVisible(bool(problems))
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Keep all of a short list in sight when lines break elsewhere."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make the list as high as its sentences, up to a few lines."""
+        metrics = self.problems.fontMetrics()
+        room = QRect(0, 0, max(120, self.width() - 16), 10_000)
+        wrap = int(Qt.TextFlag.TextWordWrap)
+        texts = [self.problems.item(row).text() for row in range(self.problems.count())]
+        needed = sum(metrics.boundingRect(room, wrap, text).height() + 2 for text in texts)
+        height = min(needed, LINES * metrics.height())
+        self.problems.setFixedHeight(height + 2 * self.problems.frameWidth() + 4)
 
     def _clicked(self, item: QListWidgetItem) -> None:
         step = item.data(Qt.ItemDataRole.UserRole)
@@ -121,6 +135,7 @@ class Verdict(QWidget):
 
     def _say(self, text: str, color: str) -> None:
         self.line.setText(text)
+        self.line.setToolTip("")
         self.line.setStyleSheet(f"color: {color};" if color else "")
         self.line.setVisible(bool(text))
 
