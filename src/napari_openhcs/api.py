@@ -113,8 +113,8 @@ def _follow(
 ) -> RunStatus:
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        events = handle.events()
         status = handle.status()
+        events = handle.events()
         for event in events if on_event is not None else ():
             on_event(event)  # type: ignore[misc]
         if on_status is not None and (events or status.state is not RunPhase.RUNNING):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,7 @@ class EventFollower:
         self._state: RunState = initial_state(self._plan)
         self._offset = 0
         self._rest = b""
+        self._unseen: deque[Event] = deque(maxlen=10_000)
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -76,7 +78,16 @@ class EventFollower:
         return (found.st_mtime_ns, found.st_ino)
 
     def read_new(self) -> tuple[Event, ...]:
-        """Return the events since the last call; a line that is cut short is passed over."""
+        """Return the events since the last call; a line that is cut short is passed over.
+
+        Events that :meth:`status` has read meanwhile are among them (the newest 10,000).
+        """
+        self._read()
+        events = tuple(self._unseen)
+        self._unseen.clear()
+        return events
+
+    def _read(self) -> None:
         try:
             with self._paths.events.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self._offset:
@@ -84,20 +95,17 @@ class EventFollower:
                 file.seek(self._offset)
                 new = file.read()
         except FileNotFoundError:
-            return ()
+            return
         self._offset += len(new)
         *lines, self._rest = (self._rest + new).split(b"\n")
-        events = []
         for line in lines:
             try:
-                events.append(decode_event(line))
+                self._take(decode_event(line))
             except ValueError:
                 continue
-        for event in events:
-            self._take(event)
-        return tuple(events)
 
     def _take(self, event: Event) -> None:
+        self._unseen.append(event)
         if event.what is What.RUN_STARTED:
             if self._stamp() != self._plan_stamp:
                 self._plan_stamp = self._stamp()
@@ -109,7 +117,7 @@ class EventFollower:
         """Read what is new and return the run's status."""
         owner = lock.read_lock(self._paths.lock)
         alive = owner is not None and lock.is_alive(owner)
-        self.read_new()
+        self._read()
         status = status_of(
             self._state, str(self._paths.output), time.monotonic() if alive else None
         )

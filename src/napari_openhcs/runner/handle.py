@@ -41,7 +41,7 @@ class RunHandle:
         return self._follower.status()
 
     def events(self) -> tuple[Event, ...]:
-        """Return the events since the last call of this or :meth:`status`."""
+        """Return the events since the last call."""
         return self._follower.read_new()
 
     def stop(self) -> RunStatus:

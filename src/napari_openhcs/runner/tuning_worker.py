@@ -25,7 +25,7 @@ from napari_openhcs.plan import ProcessingContext, StepPlan, decode_plan
 from napari_openhcs.runner.dataset import StepData, identity_of_planes, narrow_context
 from napari_openhcs.runner.tables import stack_places
 from napari_openhcs.runner.tuning_messages import ReplyWhat, TuningMessage, TuningRequest
-from napari_openhcs.runner.well import StepError, StepOutcome, WellExecution
+from napari_openhcs.runner.well import StepError, StepOutcome, WellExecution, load_functions
 from napari_openhcs.runner.worker import end_with_children
 
 __all__ = ["BoundedCache", "TuningWorker"]
@@ -133,9 +133,9 @@ class TuningWorker:
         context = plan.contexts[request.well]
         if request.field is not None:
             context = narrow_context(context, request.field)
-        execution = WellExecution(
-            plan, context, cache=self._cache, cache_salt=identity_of_planes(context)
-        )
+        load_functions([context])
+        salt = identity_of_planes(context)
+        execution = WellExecution(plan, context, cache=self._cache, cache_salt=salt)
 
         def before(step: StepPlan) -> None:
             self._check_newest(request)

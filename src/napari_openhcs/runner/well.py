@@ -11,9 +11,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,7 +40,7 @@ from napari_openhcs.runner.dataset import PlateData, StepData, matching, narrow,
 from napari_openhcs.runner.tables import Table, join_channels, stack_places
 from napari_openhcs.storage import VirtualFileSystem
 
-__all__ = ["StepCache", "StepError", "StepOutcome", "WellExecution", "WellReport"]
+__all__ = ["StepCache", "StepError", "StepOutcome", "WellExecution", "WellReport", "load_functions"]
 
 Chain = tuple[FunctionPlan, ...]
 
@@ -99,6 +100,19 @@ class WellReport:
     seconds: FrozenMapping[str, float]
     conversions: FrozenMapping[str, int]
     fallbacks: tuple[str, ...]
+
+
+def load_functions(contexts: Iterable[ProcessingContext]) -> None:
+    """Import the functions of some wells ahead, so that no step's time counts for it.
+
+    What cannot be imported is left for its step to name.
+    """
+    layouts = {id(context.layout): context.layout for context in contexts}
+    for layout in layouts.values():
+        calls = (c for step in layout.steps for chain in step.patterns.values() for c in chain)
+        for name in dict.fromkeys(call.function for call in calls):
+            with contextlib.suppress(Exception):  # other people's modules: anything may come
+                get_function(name)
 
 
 class WellExecution:

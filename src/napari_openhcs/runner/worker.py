@@ -25,7 +25,7 @@ from napari_openhcs.runner.dataset import identity_of_planes
 from napari_openhcs.runner.events import Event, What, encode_event
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.publish import Marker, publish_well
-from napari_openhcs.runner.well import StepError, WellExecution
+from napari_openhcs.runner.well import StepError, WellExecution, load_functions
 from napari_openhcs.storage import VirtualFileSystem
 
 __all__ = ["WellRunner", "done_event", "end_with_children", "worker_main"]
@@ -63,6 +63,7 @@ class WellRunner:
     def __init__(self, output: Path) -> None:
         self.paths = RunPaths(output)
         self.plan: CompiledPlate = decode_plan(self.paths.plan.read_bytes())
+        load_functions(self.plan.contexts.values())
 
     def run(self, well: str, worker: int | None, send: Send) -> Event:
         """Run one well and commit it.
