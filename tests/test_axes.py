@@ -7,6 +7,7 @@ from napari_openhcs.axes import (
     natural_key,
     parse_well,
     row_letters,
+    slug,
     well_name,
     well_position,
 )
@@ -66,3 +67,10 @@ def test_natural_keys_always_compare(texts):
 
 def test_plate_sizes_grow():
     assert [rows * columns for rows, columns in PLATE_SIZES] == [1, 6, 12, 24, 48, 96, 384, 1536]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("Split nuclei", "split_nuclei"), ("../../x", "x"), ("µ", "step")]
+)
+def test_a_slug_is_fit_for_a_file(name, word):
+    assert slug(name) == word

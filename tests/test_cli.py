@@ -86,7 +86,7 @@ class TestJson:
         assert status == 0
         assert document["ok"] is True
         assert document["n_wells"] == 4
-        assert [step["name"] for step in document["steps"]][0] == "Smooth"
+        assert next(step["name"] for step in document["steps"]) == "Smooth"
         assert {
             "id", "name", "functions", "memory_type_in", "memory_type_out", "conversion",
             "backend", "device", "input", "output", "dtype", "shape",
@@ -101,8 +101,8 @@ class TestJson:
         assert {well["state"] for well in document["wells"].values()} == {"done"}
         assert document["planes"] == 16
         status, document = call("results", output)
-        assert document["labels"] == ["Nuclei"]
-        assert document["tables"]["Measurements"]["rows"] > 20
+        assert document["labels"] == ["nuclei"]
+        assert document["tables"]["measurements"]["rows"] > 20
         status, document = call("show", script)
         assert [step["name"] for step in document["steps"]][-1] == "Measurements"
         status, document = call("export", output)
@@ -132,7 +132,7 @@ class TestText:
             (["inspect", plate], "192 × 192 px"),
             (["compile", script, plate, "--explain"], "compiles for 4 wells"),
             (["status", output], "DONE: 4 of 4 wells"),
-            (["results", output], "Measurements"),
+            (["results", output], "table measurements"),
             (["show", script], "skimage.filters.gaussian"),
             (["table", output, "Measurements"], "mean_intensity_DAPI"),
         ):
@@ -219,7 +219,7 @@ class TestRefusals:
 
     def test_arguments(self, refused: Any, output: Path) -> None:
         assert "--help" in refused("run")
-        assert "Measurement" in refused("table", output, "Nothing")
+        assert "measurements" in refused("table", output, "Nothing")
         assert refused("status", output / "nowhere")
         assert "--help" in refused("frobnicate")
 

@@ -20,6 +20,7 @@ __all__ = [
     "Kind",
     "natural_key",
     "parse_well",
+    "slug",
     "well_name",
     "well_position",
 ]
@@ -117,3 +118,8 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
         for part in re.split(r"(\d+)", text)
         if part
     )
+
+
+def slug(name: str) -> str:
+    """Return `name` as a lower-case word fit for a file: ``Split nuclei`` → ``split_nuclei``."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "step"

@@ -110,12 +110,13 @@ class TestExport:
         shutil.which("ruff") is None and not (Path(sys.executable).parent / "ruff").exists(),
         reason="ruff is not installed",
     )
-    def test_ruff_would_change_nothing(self) -> None:
+    def test_ruff_would_change_nothing(self, tmp_path: Path) -> None:
         ruff = shutil.which("ruff") or Path(sys.executable).parent / "ruff"
         for arguments in (["format", "-"], ["check", "--select", "I,F,E4,E9", "--fix", "-"]):
             done = subprocess.run(
                 [ruff, *arguments, "--isolated", "--quiet"],
                 input=export_script(TYPICAL),
+                cwd=tmp_path,
                 capture_output=True,
                 text=True,
                 check=True,
@@ -155,7 +156,8 @@ class TestRoundTrip:
         script("(gaussian, {'sigma': 2})", after="if __name__ == '__main__':\n    main(pipeline)"),
         "'''Doc.'''\nfrom __future__ import annotations\n" + script("(gaussian, {'sigma': 2})"),
         "import napari_openhcs as o\nfrom skimage.filters import gaussian\n"
-        "smooth = o.FunctionStep((gaussian, {'sigma': 2}))\nsteps = [smooth]\nmine = o.Pipeline(steps)",
+        "smooth = o.FunctionStep((gaussian, {'sigma': 2}))\nsteps = [smooth]\n"
+        "mine = o.Pipeline(steps)",
     ],
 )
 def test_variations_people_write(text: str) -> None:

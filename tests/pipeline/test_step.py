@@ -7,7 +7,6 @@ import pytest
 from napari_openhcs.errors import PipelineError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline import FunctionCall, FunctionStep
-from napari_openhcs.pipeline.step import slug
 
 GAUSSIAN = "skimage.filters.gaussian"
 MEDIAN = "scipy.ndimage.median_filter"
@@ -90,12 +89,6 @@ class TestOptions:
     )
     def test_title(self, step: FunctionStep, title: str) -> None:
         assert step.title == title
-
-    @pytest.mark.parametrize(
-        ("name", "word"), [("Split nuclei", "split_nuclei"), ("../../x", "x"), ("µ", "step")]
-    )
-    def test_slug_is_fit_for_a_file(self, name: str, word: str) -> None:
-        assert slug(name) == word
 
 
 def test_parameters_are_set_and_reset_in_a_copy() -> None:

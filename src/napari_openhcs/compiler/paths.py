@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import NamedTuple
 
-from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.axes import Contract, Kind, slug
 from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
 from napari_openhcs.compiler.grids import drop, fits, reduced
 from napari_openhcs.compiler.keys import step_key
@@ -31,7 +31,6 @@ from napari_openhcs.compiler.sources import (
 )
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline import FunctionStep
-from napari_openhcs.pipeline.step import slug
 from napari_openhcs.plan import PLATE, ArrayInput, DataPlan, FunctionPlan, Grid, Problem, StepPlan
 
 __all__ = ["initialize_step_plans_for_context"]

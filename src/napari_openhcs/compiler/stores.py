@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from napari_openhcs.axes import Kind
+from napari_openhcs.axes import Kind, slug
 from napari_openhcs.compiler.draft import Draft, sources_of, step_problem
 from napari_openhcs.compiler.grids import narrow
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline import PipelineConfig
-from napari_openhcs.pipeline.step import slug
 from napari_openhcs.plan import (
     PLATE,
     DataPlan,

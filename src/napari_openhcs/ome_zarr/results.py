@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_openhcs.axes import slug
 from napari_openhcs.errors import OutputError, StoreError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.ome_zarr import tables
@@ -173,15 +174,19 @@ class Results:
             As :meth:`image`, or there are no labels of this name.
         """
         folder = self._image_folder(well, field_id) / "labels"
-        self._check_name("labels", name, names_in(folder), f" of well {well}, field {field_id}")
+        where = f" of well {well}, field {field_id}"
+        name = self._known_name("labels", name, names_in(folder), where)
         return read_image(folder / name, self._cache)
 
-    def _check_name(self, what: str, name: str, known: tuple[str, ...], where: str = "") -> None:
-        if name not in known:
-            raise StoreError(
-                f"{self.plate_path} has no {what} '{name}'{where}: it has "
-                f"{', '.join(known) or 'none'}."
-            )
+    def _known_name(self, what: str, name: str, known: tuple[str, ...], where: str = "") -> str:
+        """Return the stored name for one given as stored or as the step is called."""
+        if name in known:
+            return name
+        if slug(name) in known:
+            return slug(name)
+        raise StoreError(
+            f"{self.plate_path} has no {what} '{name}'{where}: it has {', '.join(known) or 'none'}."
+        )
 
     def table(self, name: str) -> pyarrow.Table:
         """Return a table of all finished wells, with the conditions of each row's well.
@@ -197,7 +202,7 @@ class Results:
         StoreError
             There is no such table, or the file of a field is missing or damaged.
         """
-        self._check_name("table", name, self.table_names)
+        name = self._known_name("table", name, self.table_names)
         parts = [
             tables.read_table(path, well=well, field=field_id)
             for well, field_id, path in self._table_files(name)
@@ -218,7 +223,8 @@ class Results:
             As :meth:`table`.
         """
         folder = self._image_folder(well, field_id)
-        self._check_name("table", name, tables_in(folder), f" of well {well}, field {field_id}")
+        where = f" of well {well}, field {field_id}"
+        name = self._known_name("table", name, tables_in(folder), where)
         path = folder / "tables" / name / tables.TABLE_FILE
         return tables.read_table(path, well=well, field=field_id)
 

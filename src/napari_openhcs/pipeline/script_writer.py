@@ -11,11 +11,12 @@ from typing import Any
 
 import attrs
 
+from napari_openhcs.axes import slug
 from napari_openhcs.errors import ParameterError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline.config import PipelineConfig
 from napari_openhcs.pipeline.pipeline import Pipeline
-from napari_openhcs.pipeline.step import Chain, FunctionCall, FunctionStep, slug
+from napari_openhcs.pipeline.step import Chain, FunctionCall, FunctionStep
 
 __all__ = ["format_literal", "write_pipeline"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from napari_openhcs.errors import PipelineError
 from napari_openhcs.frozen import FrozenMapping, freeze
 from napari_openhcs.functions.registry import function_id
 
-__all__ = ["Chain", "FunctionCall", "FunctionStep", "Pattern", "slug"]
+__all__ = ["Chain", "FunctionCall", "FunctionStep", "Pattern"]
 
 
 def _parameters(value: Any) -> FrozenMapping[str, Any]:
@@ -147,11 +146,6 @@ def _selection(value: Any) -> FrozenMapping[str, tuple[str | int, ...]]:
     }
     _components(tuple(selection))
     return FrozenMapping(selection)
-
-
-def slug(name: str) -> str:
-    """Return `name` as a lower-case word fit for a file: ``Split nuclei`` → ``split_nuclei``."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "step"
 
 
 def _check(expected: str, accepts: Callable[[Any], bool]) -> Any:
