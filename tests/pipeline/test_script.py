@@ -253,7 +253,7 @@ def test_anything_else_is_refused_and_not_executed(
         "x = 'unclosed",
         "\ud800",
         "p = Pipeline([])",
-        script() + "\nanother = 3\nsecond = Pipeline([])\npipeline = 3",
+        "from napari_openhcs import Pipeline\na = Pipeline([])\nb = Pipeline([])",
     ],
 )
 def test_what_is_no_pipeline_is_refused(text: str) -> None:
