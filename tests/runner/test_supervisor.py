@@ -111,43 +111,45 @@ def test_json_of_the_status_is_the_document_of_run(builder: Build) -> None:
     assert {"state", "seconds", "attempts", "message"} <= set(document["wells"]["A01"])
 
 
-@pytest.mark.parametrize(
-    ("how", "text"),
-    [
-        ("raise", "ZeroDivisionError: there is nothing to divide by"),
-        ("shape", "promises the same shape"),
-        ("object", "gave something else"),
-        ("exit", "SystemExit: 7"),
-    ],
-)
-def test_a_function_that_fails_is_named_and_the_others_run(
-    builder: Build, how: str, text: str
-) -> None:
-    plan = with_fault(builder(), how=how, corner=1).plan(
-        executor="threads" if how != "exit" else "processes"
-    )
-    handle, wells = finish(plan)
-    assert wells == {"A01": "done", "A02": "failed", "B01": "done"}
-    failed = handle.status().wells["A02"]
-    assert text in failed.message
-    assert "A02" in failed.message
-    if how != "exit":
-        assert "Step 1 'fault' (napari_openhcs.testing.faults.misbehave)" in failed.message
-        assert "A02_s1_w1_z1_t1.tif" in failed.message
-        assert failed.step == "01_fault"
-    assert handle.status().message == "FAILED 1/3: 1 wells failed."
+FAILURES = {
+    "raise": "ZeroDivisionError: there is nothing to divide by",
+    "shape": "promises the same shape",
+    "object": "gave something else",
+    "exit": "SystemExit: 7",
+}
 
 
-@pytest.mark.parametrize("how", ["kill", "crash"])
+def test_functions_that_fail_are_named_and_the_others_run(builder: Build) -> None:
+    built = builder(wells=("A01", "A02", "A03", "A04", "B01"))
+    for corner, how in enumerate(FAILURES):
+        built.step(how, [call("misbehave", how=how, corner=corner)])
+    handle, wells = finish(built.usual().plan())
+    assert wells == dict.fromkeys(("A01", "A02", "A03", "A04"), "failed") | {"B01": "done"}
+    for number, (how, text) in enumerate(FAILURES.items(), start=1):
+        well = f"A0{number}"
+        failed = handle.status().wells[well]
+        assert text in failed.message
+        assert well in failed.message
+        if how != "exit":
+            step = f"Step {number} '{how}' (napari_openhcs.testing.faults.misbehave)"
+            assert step in failed.message
+            assert f"{well}_s1_w1_z1_t1.tif" in failed.message
+            assert failed.step == f"0{number}_{how}"
+    assert handle.status().message == "FAILED 4/5: 4 wells failed."
+
+
 def test_a_worker_that_dies_costs_only_its_well_which_is_tried_again(
-    builder: Build, how: str, tmp_path: Path, nothing_left
+    builder: Build, tmp_path: Path, nothing_left
 ) -> None:
-    flag = tmp_path / "flag"
-    plan = with_fault(builder(), how=how, corner=1, flag=str(flag)).plan()
+    built = builder()
+    for corner, how in enumerate(("kill", "crash")):
+        flag = str(tmp_path / how)
+        built.step(how, [call("misbehave", how=how, corner=corner, flag=flag)])
+    plan = built.usual().plan()
     handle, wells = finish(plan)
     assert wells == dict.fromkeys(WELLS, "done")
     attempts = {well: item.attempts for well, item in handle.status().wells.items()}
-    assert attempts == {"A01": 1, "A02": 2, "B01": 1}
+    assert attempts == {"A01": 2, "A02": 2, "B01": 1}
     nothing_left(Path(plan.output))
 
 
@@ -210,20 +212,25 @@ def test_sigkill_of_the_supervisor_then_resume(
     assert again.status().planes == 5
 
 
-@pytest.mark.parametrize("how", ["hang", "hang hard", "child"])
-def test_stop_leaves_no_process_within_six_seconds(builder: Build, how: str, nothing_left) -> None:
-    plan = with_fault(builder(), how=how, corner=1).plan()
+def test_stop_leaves_no_process_within_six_seconds(builder: Build, nothing_left) -> None:
+    built = builder()
+    for corner, how in enumerate(("hang", "hang hard", "child")):
+        built.step(how.replace(" ", "_"), [call("misbehave", how=how, corner=corner)])
+    plan = built.usual().plan(workers=3)
     handle = start_run(plan)
-    wait_for(lambda: handle.status().wells["A02"].step == "01_fault")
+    wait_for(lambda: handle.status().wells["A01"].step == "01_hang")
+    wait_for(lambda: handle.status().wells["A02"].step == "02_hang_hard")
+    wait_for(lambda: handle.status().wells["B01"].step == "03_child")
     time.sleep(0.3)
     owner = read_lock(handle.folder / "lock")
     assert owner is not None
     family = psutil.Process(owner.pid).children(recursive=True)
+    assert len(family) >= 6  # tracker, server, three workers and a child of one
     start = time.monotonic()
     status = stop_run(plan.output)
     assert time.monotonic() - start < 6
     assert status.state == "stopped"
-    assert status.wells["A02"].state == "waiting"
+    assert {well.state.value for well in status.wells.values()} == {"waiting"}
     _, alive = psutil.wait_procs(family, timeout=max(0.0, 6 - (time.monotonic() - start)))
     assert not alive
     nothing_left(Path(plan.output))
