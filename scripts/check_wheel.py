@@ -16,8 +16,8 @@ def main() -> int:
         names = set(archive.namelist())
         manifest = archive.read(NEEDED[0]).decode() if NEEDED[0] in names else ""
     missing = [name for name in NEEDED if name not in names]
-    if not any(name.startswith("napari_openhcs/functions/catalogue/") for name in names):
-        missing.append("napari_openhcs/functions/catalogue/*.json")
+    if not any(name.startswith("napari_openhcs/functions/catalogues/") for name in names):
+        missing.append("napari_openhcs/functions/catalogues/*.json")
     if "contributions:" not in manifest:
         missing.append("contributions in napari.yaml")
     print(f"{wheel.name}: {'lacks ' + ', '.join(missing) if missing else 'complete'}")
