@@ -17,7 +17,7 @@ def real_data() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         folder = root / name
         if not folder.is_dir():
-            pytest.skip(f"real data '{name}' is not here: set OPENHCS_TEST_DATA to its parent folder")
+            pytest.skip(f"no real data '{name}' here: OPENHCS_TEST_DATA names its parent folder")
         return folder
 
     return find

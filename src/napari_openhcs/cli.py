@@ -86,7 +86,7 @@ def main(pipeline: Pipeline | None = None, argv: Sequence[str] | None = None) ->
         return EXIT_STOPPED
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nothing is left to say.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     except CompileError as error:
         return _refuse(error, [problem.message for problem in error.problems], arguments.debug)
