@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_openhcs.errors import CompileError
 from napari_openhcs.runner import Event, RunHandle, RunStatus, start_run
@@ -13,6 +13,7 @@ from napari_openhcs.runner.status import RunPhase
 
 if TYPE_CHECKING:
     from napari_openhcs.pipeline import Pipeline
+    from napari_openhcs.plan import CompiledPlate
     from napari_openhcs.plate import Plate
 
 __all__ = ["run"]
@@ -38,8 +39,7 @@ def run(
 ) -> RunStatus:
     """Compile a pipeline for a plate, run it to its end and return how it went.
 
-    The work is done in other processes; interrupting this one (Ctrl-C) stops the run and
-    gives a status whose `state` is ``stopped``.
+    Interrupting it (Ctrl-C) stops the run and gives a status whose `state` is ``stopped``.
 
     Parameters
     ----------
@@ -52,57 +52,46 @@ def run(
         Only these; by default all.
     workers : int, optional
         Wells at a time; by default by memory and cores.
-    executor : str
-        ``processes``, ``threads`` (debugging) or ``dask``.
-    scheduler : str, optional
-        Address of a Dask scheduler.
-    resume : bool
-        Keep the wells that an earlier run of the same pipeline has finished.
-    overwrite : bool
-        Replace an earlier run.
-    on_event : callable, optional
-        Called with each :class:`~napari_openhcs.runner.Event`.
-    on_status : callable, optional
-        Called with the :class:`~napari_openhcs.runner.RunStatus` whenever it has changed.
+    executor, scheduler : str
+        ``processes``, ``threads`` (debugging) or ``dask``; address of a Dask scheduler.
+    resume, overwrite : bool
+        Keep the wells that an earlier run of this pipeline has finished; or replace that run.
+    on_event, on_status : callable, optional
+        Called with each event, and with the status whenever it has changed.
     timeout : float, optional
         Seconds after which the run is stopped.
 
     Returns
     -------
     RunStatus
-        A well that failed raises nothing: look at `state` and `wells`.
+        Failed wells raise nothing: look at `state` and `wells`.
 
     Raises
     ------
-    PlateError
-        The folder is no plate.
+    PlateError, OutputError
+        The folder is no plate; the output folder cannot be used.
     CompileError
         The pipeline does not fit the plate; everything that is wrong is in `problems`.
-    OutputError
-        The output folder cannot be used.
     """
-    from napari_openhcs.compiler import compile_pipeline
-    from napari_openhcs.formats import open_plate
-
-    if isinstance(plate, str | Path):
-        plate = open_plate(Path(plate))
-    plan = compile_pipeline(
-        plate,
-        pipeline,
-        output=output,
-        wells=wells,
-        fields=fields,
-        workers=workers,
-        executor=executor,
-        scheduler=scheduler,
-    )
-    if not plan.ok:
-        raise CompileError([item for item in plan.problems if item.severity == "error"])
+    options = {"workers": workers, "executor": executor, "scheduler": scheduler}
+    plan = _compile(pipeline, plate, output=output, wells=wells, fields=fields, **options)
     handle = start_run(plan, resume=resume, overwrite=overwrite)
     try:
         return _follow(handle, on_event, on_status, timeout)
     except KeyboardInterrupt:
         return handle.stop()
+
+
+def _compile(pipeline: Pipeline, plate: Plate | str | Path, **options: Any) -> CompiledPlate:
+    from napari_openhcs.compiler import compile_pipeline
+    from napari_openhcs.formats import open_plate
+
+    if isinstance(plate, str | Path):
+        plate = open_plate(Path(plate))
+    plan = compile_pipeline(plate, pipeline, **options)
+    if not plan.ok:
+        raise CompileError([item for item in plan.problems if item.severity == "error"])
+    return plan
 
 
 def _follow(

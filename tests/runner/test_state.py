@@ -9,6 +9,7 @@ import pytest
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.runner.events import Event, What
 from napari_openhcs.runner.state import (
+    MAX_FAILED_STARTS,
     Assign,
     End,
     KillWorker,
@@ -176,15 +177,13 @@ TABLE = {
     ),
     "workers that die while starting end the run": (
         start("A01"),
-        [PREPARED, LOST, LOST, LOST],
+        [PREPARED, *[LOST] * MAX_FAILED_STARTS],
         {"A01": "waiting"},
         [
-            StartWorker(0),
-            StartWorker(0),
-            StartWorker(0),
+            *[StartWorker(0)] * MAX_FAILED_STARTS,
             End(
                 RunPhase.FAILED,
-                "3 workers in a row died while starting: worker 0 was killed",
+                "10 workers in a row died while starting: worker 0 was killed",
             ),
         ],
     ),

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_openhcs.errors import OpenHCSError, StoreError
 from napari_openhcs.frozen import FrozenMapping, from_json, to_json
@@ -145,12 +146,6 @@ def publish_well(
         Something cannot be written, flushed or verified; nothing was committed.
     """
     context = execution.context
-    provenance = {
-        "key": plan.key,
-        "seconds": dict(report.seconds),
-        "conversions": dict(report.conversions),
-        "fallbacks": report.fallbacks,
-    }
     manifests: dict[str, FrozenMapping[str, FileEntry]] = {}
     folder = paths.staging / context.well
     try:
@@ -163,7 +158,7 @@ def publish_well(
                 store,
                 execution.read_array,
                 execution.read_table,
-                provenance=provenance,
+                provenance=_provenance(plan, report),
             )
             flush(folder / str(number), manifests[store])
             verify(folder / str(number), manifests[store])
@@ -182,6 +177,15 @@ def publish_well(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return marker
+
+
+def _provenance(plan: CompiledPlate, report: WellReport) -> dict[str, Any]:
+    return {
+        "key": plan.key,
+        "seconds": dict(report.seconds),
+        "conversions": dict(report.conversions),
+        "fallbacks": report.fallbacks,
+    }
 
 
 def _move(staged: Path, target: Path, folder: Path) -> None:

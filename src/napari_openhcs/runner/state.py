@@ -30,7 +30,9 @@ __all__ = [
 STARTING = "<starting>"
 IDLE = "<idle>"
 DYING = "<dying>"
-MAX_FAILED_STARTS = 3
+MAX_FAILED_STARTS = 10
+"""Many, for a starting worker can also be killed by chance; few, for a broken installation
+kills every worker."""
 OPEN = (WellPhase.WAITING, WellPhase.RUNNING)
 
 
