@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -339,7 +340,9 @@ def _seconds_per_megapixel(runner: _Runner, used: list[Observation]) -> float | 
         first, parameters = trial_call(runner.spec, seen.trial, size=256)
         start = time.perf_counter()
         try:
-            runner.function(first, **parameters)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                runner.function(first, **parameters)
         except (ValueError, IndexError, TypeError):
             # A value suggested for the small image does not fit this one: the trial's time stands.
             pass

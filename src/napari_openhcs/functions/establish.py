@@ -39,7 +39,7 @@ from napari_openhcs.functions.libraries.base import FunctionLibrary, signature_t
 
 __all__ = ["Established", "establish_library", "main"]
 
-TIME_LIMIT_S = 60.0
+TIME_LIMIT_S = 120.0
 """Seconds one function may take for all its trials together."""
 
 START_LIMIT_S = 120.0

@@ -29,6 +29,25 @@ def trial_shape(ndim: int) -> tuple[int, ...]:
     return (64, 78) if ndim == 2 else (7, 40, 46)
 
 
+def _add_specks(mask: np.ndarray) -> None:
+    """Add holes and dust of one to three pixels, other ones in every plane."""
+    random = np.random.default_rng(21)
+    for _ in range(mask.size // 250):
+        corner = [random.integers(0, side - 2) for side in mask.shape]
+        speck = tuple(slice(at, at + random.integers(1, 3)) for at in corner)
+        mask[speck] = not mask[tuple(corner)]
+    # Through all planes: holes that are closed in a plane but open in the volume, and
+    # dust that is small in a plane but not in the volume.
+    mask[..., 8:22, 8:22] = True
+    mask[..., 13:17, 13:17] = False
+    mask[..., -6:-2, -6:-2] = True
+    # In one plane: what a default hit-or-miss finds.
+    mask[..., :9, -9:] = False
+    at = (mask.shape[0] // 2,) if mask.ndim == 3 else ()
+    mask[(*at, 4, slice(-6, -3))] = True
+    mask[(*at, slice(3, 6), -5)] = True
+
+
 @cache
 def _field(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return (12-bit intensities as float, labels) of one field."""
@@ -83,8 +102,8 @@ def trial_array(
         mask = labels > 0
         if second:
             mask = mask | (np.indices(shape)[-1] > 6)
-        elif ndim == 2:
-            mask[shape[0] // 4 : shape[0] // 4 + 2, shape[1] // 3 : shape[1] // 3 + 2] = True
+        else:
+            _add_specks(mask)
         return mask.astype(dtype)
     if second:
         inside = labels.copy()

@@ -131,9 +131,9 @@ class FunctionLibrary:
         return importlib.util.find_spec(self.module) is not None
 
     def version(self) -> str | None:
-        """Return the installed version, or None."""
+        """Return the installed version without a build's suffix (``+cpu``), or None."""
         try:
-            return importlib.metadata.version(self.distribution)
+            return importlib.metadata.version(self.distribution).partition("+")[0]
         except importlib.metadata.PackageNotFoundError:
             return None
 

@@ -1,10 +1,99 @@
-"""scipy.ndimage."""
+"""scipy.ndimage: filters, morphology and distance maps of any number of dimensions."""
 
 from __future__ import annotations
 
-from napari_openhcs.functions.libraries.base import FunctionLibrary
+import re
+from dataclasses import replace
+from typing import Final
 
-EXPORT = FunctionLibrary(
+from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.functions.libraries._words import synonyms_of
+from napari_openhcs.functions.libraries.base import FunctionLibrary, Hints
+
+__all__ = ["EXPORT", "ScipyNdimage"]
+
+EXCLUDED: Final = (
+    (r"^fourier_", "works on a Fourier transform, not on an image"),
+    (r"^generic_|^geometric_transform$|^vectorized_filter$", "takes a function as parameter"),
+    (r"^(zoom|rotate)$", "changes the shape of the image"),
+    (r"^(histogram|generate_binary_structure|iterate_structure)$", "gives no image"),
+    (r"^map_coordinates$", "takes coordinates"),
+    (r"^(value_indices|labeled_comprehension)$", "gives no image and no table of objects"),
+)
+"""Patterns of names that are never listed, and why."""
+
+MASKS: Final = Hints(
+    input_kinds=(Kind.MASK,),
+    output_kind=Kind.MASK,
+    category="morphology",
+    arrays={"mask": Kind.MASK},
+    hidden=("brute_force", "origin", "origin1", "origin2"),
+)
+
+SIZED: Final = Hints(required={"size": 3}, hidden=("footprint", "structure"))
+"""The size is one number a user understands; a footprint beside it would silence it."""
+
+WEIGHTS_2D: Final = ((0.0, 0.125, 0.0), (0.125, 0.5, 0.125), (0.0, 0.125, 0.0))
+
+HINTS: Final[tuple[tuple[str, Hints], ...]] = (
+    (r"^binary_", MASKS),
+    (r"^binary_propagation$", replace(MASKS, required={"mask": None}, contract=Contract.FLEXIBLE)),
+    (
+        r"^distance_transform",
+        Hints(
+            input_kinds=(Kind.MASK,),
+            output_kind=Kind.IMAGE,
+            category="measure",
+            required={},
+            hidden=("sampling",),
+        ),
+    ),
+    (r"^(grey_|morphological_|white_tophat|black_tophat)", replace(SIZED, category="morphology")),
+    (r"^(minimum|maximum|median|percentile|rank|uniform)_filter", SIZED),
+    (r"^(convolve|correlate)$", Hints(required={"weights": WEIGHTS_2D}, ndims=(2,))),
+    (r"^(convolve|correlate)1d$", Hints(required={"weights": (0.25, 0.5, 0.25)})),
+    (
+        r"^affine_transform$",
+        Hints(
+            required={"matrix": ((1.0, 0.1), (0.0, 1.0))},
+            hidden=("output_shape",),
+            ndims=(2,),
+            category="transform",
+        ),
+    ),
+    (r"^shift$", Hints(category="transform", units={"shift": "px"})),
+    (
+        r"^watershed_ift$",
+        Hints(arrays={"markers": Kind.LABELS}, output_kind=Kind.LABELS, category="segment"),
+    ),
+    (r"^spline_filter", Hints(category="transform")),
+)
+"""Hints by pattern of the name; the last that matches counts."""
+
+
+class ScipyNdimage(FunctionLibrary):
+    """Adapter of scipy.ndimage."""
+
+    def excluded(self, name: str) -> str:
+        """Return why a function is never listed, or an empty text."""
+        last = name.rpartition(".")[2]
+        return next((why for pattern, why in EXCLUDED if re.search(pattern, last)), "")
+
+    def hints(self, name: str) -> Hints:
+        """Return what running the function cannot tell."""
+        last = name.rpartition(".")[2]
+        found = Hints()
+        for pattern, hints in HINTS:
+            if re.search(pattern, last):
+                found = hints
+        return replace(found, category=found.category or "filter", synonyms=synonyms_of(last))
+
+    def doc_url(self, name: str) -> str:
+        """Return the address of the function's page."""
+        return f"https://docs.scipy.org/doc/scipy/reference/generated/{name}.html"
+
+
+EXPORT = ScipyNdimage(
     name="scipy_ndimage",
     title="SciPy",
     memory_type="numpy",
