@@ -1,4 +1,4 @@
-"""Many kills on a full plate; takes more than a minute on a small machine."""
+"""Many kills on a full plate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def random_worker(lock: Path, chance: random.Random) -> psutil.Process | None:
 @pytest.mark.long
 def test_a_hundred_kills_on_384_wells(builder: Callable[..., PlanBuilder], tmp_path: Path) -> None:
     wells = [well_name(number // 24, number % 24) for number in range(384)]
-    built = builder(wells=wells, fields=("1", "2"), channels=("1",)).usual()
+    built = builder(wells=wells, fields=("1", "2"), channels=("1", "2")).usual()
     size = {"n_rows": 16, "n_columns": 24}
     handle = start_run(built.plan(max_attempts=50, **size))
     chance, kills = random.Random(0), 0
@@ -40,7 +40,7 @@ def test_a_hundred_kills_on_384_wells(builder: Callable[..., PlanBuilder], tmp_p
         if victim is not None and victim.is_running():
             victim.kill()
             kills += 1
-        time.sleep(chance.uniform(0.0, 0.06))
+        time.sleep(chance.uniform(0.05, 0.15))
     status = handle.wait(60)
     assert (status.state, status.count("done")) == ("done", 384), status.message
     assert kills == KILLS
