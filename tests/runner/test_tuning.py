@@ -163,13 +163,15 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     code = (
         "import time\nfrom napari_openhcs.runner.tuning import TuningProcess\n"
         "tuning = TuningProcess(); tuning.start()\n"
-        "print(tuning._process.pid, flush=True)\ntime.sleep(60)"
+        "print(tuning._process.pid, tuning._process.args[-2], flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        child = psutil.Process(int(parent.stdout.readline()))
+        pid, folder = parent.stdout.readline().decode().split()
+        child = psutil.Process(int(pid))
         parent.kill()
     assert psutil.wait_procs([child], timeout=5)[1] == []
+    assert not Path(folder).exists()
 
 
 def test_the_cache_is_bounded() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import shutil
 import sys
 import threading
 import traceback
@@ -195,9 +196,11 @@ class TuningWorker:
         self._out.flush()
 
 
-def _read_requests(worker: TuningWorker) -> None:
+def _read_requests(worker: TuningWorker, folder: Path) -> None:
     for line in sys.stdin.buffer:
         worker.add(from_json(line, TuningRequest))
+    # The window's process is gone, perhaps killed: nobody else removes the files.
+    shutil.rmtree(folder, ignore_errors=True)
     end_with_children()
 
 
@@ -212,7 +215,7 @@ def main(folder: str, cache_bytes: str) -> None:
     """Live until the end of standard input."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     worker = TuningWorker(Path(folder), _keep_output_for_replies(), BoundedCache(int(cache_bytes)))
-    threading.Thread(target=_read_requests, args=(worker,), daemon=True).start()
+    threading.Thread(target=_read_requests, args=(worker, Path(folder)), daemon=True).start()
     worker.work()
 
 
