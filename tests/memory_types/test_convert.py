@@ -135,7 +135,7 @@ def test_a_memory_type_is_added_by_one_file(tmp_path, monkeypatch):
     try:
         there = convert(np.eye(2), "numpy", "listing")
         assert there == ([[1.0, 0.0], [0.0, 1.0]], "cpu")
-        np.testing.assert_array_equal(convert(there.array, "listing", "torch").array, np.eye(2))
+        np.testing.assert_array_equal(convert(there.array, "listing", "numpy").array, np.eye(2))
     finally:
         monkeypatch.undo()
         MEMORY_TYPES.refresh()

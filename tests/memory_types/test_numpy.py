@@ -35,5 +35,6 @@ def test_only_what_must_be_is_copied():
 
 
 def test_a_mask_is_not_lost_silently():
+    pytest.importorskip("torch")
     with pytest.raises(ConversionError, match="mask"):
         convert(np.ma.masked_array([1, 2], [True, False]), "numpy", "torch")
