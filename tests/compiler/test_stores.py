@@ -6,16 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.paths import initialize_step_plans_for_context
 from napari_openhcs.compiler.stores import (
     declare_zarr_stores_for_context,
     plate_store_name,
-    store_layout,
 )
 from napari_openhcs.pipeline import FunctionStep as Step
-from napari_openhcs.pipeline import PipelineConfig
-from napari_openhcs.plan import DataPlan, Grid
+from napari_openhcs.plan import Grid
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -101,26 +98,6 @@ def test_raw_image_is_what_the_pipeline_reads(make_draft):
     assert image.dataset == "plate"
     assert image.select == {"channel": ("2",), "z": (0,)}
     assert image.data.grid == Grid(("1",), ("2",), (0,), (0,))
-
-
-@pytest.mark.parametrize(
-    ("shape", "chunks", "levels"),
-    [
-        ((100, 80), (100, 80), 1),
-        ((256, 256), (256, 256), 1),
-        ((257, 100), (257, 100), 2),
-        ((1080, 1080), (1080, 1080), 4),
-        ((2160, 2560), (2160, 2560), 5),
-        ((9000, 3000), (2048, 3000), 7),
-    ],
-)
-def test_layout(shape, chunks, levels):
-    grid = Grid(("1",), ("1",), (0,), (0,))
-    data = DataPlan(Kind.IMAGE, grid, shape, "uint16")
-    layout = store_layout(data, PipelineConfig(compressor="zstd", level=3))
-    assert layout.chunks_yx == chunks
-    assert layout.n_levels == levels
-    assert (layout.compressor, layout.level) == ("zstd", 3)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from napari_openhcs.axes import Kind, slug
 from napari_openhcs.compiler.draft import Draft, sources_of, step_problem
 from napari_openhcs.compiler.grids import narrow
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.ome_zarr.pyramid import plan_layout
 from napari_openhcs.pipeline import PipelineConfig
 from napari_openhcs.plan import (
     PLATE,
@@ -27,13 +28,7 @@ from napari_openhcs.plan import (
 )
 from napari_openhcs.plate import Plate
 
-__all__ = ["declare_zarr_stores_for_context", "plate_store_name", "select_outputs", "store_layout"]
-
-LARGEST_CHUNK = 4096
-"""A plane up to this size (px) is one chunk: the best compromise of reading and writing."""
-SPLIT_CHUNK = 2048
-SMALLEST_LEVEL = 256
-"""The pyramid ends when both sides are at most this many px."""
+__all__ = ["declare_zarr_stores_for_context", "plate_store_name", "select_outputs"]
 
 
 def declare_zarr_stores_for_context(draft: Draft) -> Draft:
@@ -60,18 +55,9 @@ def plate_store_name(plate: Plate) -> str:
     return f"{safe[:100] or 'plate'}.ome.zarr"
 
 
-def store_layout(data: DataPlan, config: PipelineConfig) -> StorePlan:
+def _layout(data: DataPlan, config: PipelineConfig) -> StorePlan:
     """Return chunks, codec and pyramid for one kind of output; planes are separate chunks."""
-    height, width = data.shape_yx or (1, 1)
-    largest = max(height, width)
-    levels = 1
-    while largest > SMALLEST_LEVEL:
-        largest = (largest + 1) // 2
-        levels += 1
-    chunks = tuple(
-        SPLIT_CHUNK if side > LARGEST_CHUNK else max(side, 1) for side in (height, width)
-    )
-    return StorePlan((chunks[0], chunks[1]), config.compressor, config.level, levels)
+    return plan_layout(data.shape_yx or (1, 1), config.compressor, config.level)
 
 
 def select_outputs(draft: Draft) -> tuple[OutputPlan, ...]:
@@ -105,7 +91,7 @@ def select_outputs(draft: Draft) -> tuple[OutputPlan, ...]:
 
 def _output(draft: Draft, step: StepPlan, role: str, store: str) -> OutputPlan:
     name = "image" if role == "image" else slug(step.name)
-    layout = store_layout(step.output, draft.pipeline.config)
+    layout = _layout(step.output, draft.pipeline.config)
     return OutputPlan(name, step.step_id, store, role, step.output, layout)
 
 
@@ -173,7 +159,7 @@ def _raw_image(draft: Draft, store: str) -> OutputPlan:
             select[component] = tuple(value for value in values if value in common)
     grid = narrow(draft.grid, select)
     data = DataPlan(Kind.IMAGE, grid, draft.plate.shape_yx, draft.plate.dtype)
-    layout = store_layout(data, draft.pipeline.config)
+    layout = _layout(data, draft.pipeline.config)
     return OutputPlan("image", PLATE, store, "image", data, layout, FrozenMapping(select))
 
 
