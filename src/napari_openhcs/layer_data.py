@@ -1,36 +1,65 @@
-"""What is shown of a well: raw channels, results and labels as data for layers, without Qt.
+"""What is shown of a well: its raw channels as data for layers, without Qt.
 
-Every layer has scale, units and axis labels, or napari would drop the units of all.  Axes
-are ``t z y x``; a ``t`` or ``z`` axis of length one is left out.  The field on which the
-pipeline is tuned has its corner at (0, 0), also within a mosaic of fields, so that previews
-and results lie on it.
+Every layer has scale, units and axis labels (:func:`placing`), or napari would drop the
+units of all.  Axes are ``t z y x``; a ``t`` or ``z`` axis of length one is left out.  The
+field on which the pipeline is tuned has its corner at (0, 0), also within a mosaic of
+fields, so that previews and results lie on it.
+
+A plane that is missing or cannot be read is never a black image: it is hatched, and a
+sentence says why (:class:`LayerData` ``problems``, or ``report`` for planes that are read
+later).  Results are in :mod:`napari_openhcs.result_layers`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_openhcs.errors import ImageReadError, StoreError
+from napari_openhcs.errors import ImageReadError
 from napari_openhcs.plan import PlannedPlane
 from napari_openhcs.plate import Channel, PlaneKey, Plate
 from napari_openhcs.storage import LazyStack, PlaneCache, read_plane
 
-if TYPE_CHECKING:
-    from napari_openhcs.ome_zarr.read import LazyImage
-    from napari_openhcs.ome_zarr.results import Results
-
-__all__ = ["LayerData", "contrast_of", "raw_layers", "result_layers"]
+__all__ = [
+    "COLORS",
+    "LayerData",
+    "ShownPlanes",
+    "colormap_of",
+    "contrast_of",
+    "hatch",
+    "placing",
+    "raw_layers",
+]
 
 COLORS = ("#5b8cff", "#3ddc84", "#ff5a5a", "#ff6ad5", "#ffd23f", "#40e0ff", "#ffffff")
 """Colours of channels whose metadata has none."""
 
-LARGEST_SINGLE_LEVEL = 4096
-"""Images with more rows or columns than this are shown through their pyramid."""
+SPARSEST = 4
+"""A mosaic larger than this many times its fields is laid out as a square instead."""
+
+Report = Callable[[str], object]
+
+
+class ShownPlanes(PlaneCache):
+    """The planes read last, and of those that could not be read the sentence that says why.
+
+    Attributes
+    ----------
+    failures : dict of plane to str
+    """
+
+    def __init__(self, max_bytes: int = 256 * 2**20) -> None:
+        super().__init__(max_bytes)
+        self.failures: dict[Hashable, str] = {}
+
+    def clear(self) -> None:
+        """Forget all planes; damaged ones are tried again."""
+        super().clear()
+        self.failures.clear()
 
 
 @dataclass(frozen=True)
@@ -43,44 +72,43 @@ class LayerData:
         Identity from well to well: the layer with the same key is updated in place.
     kind : str
         ``image`` or ``labels``.
-    data : array-like or list of levels
+    data : array-like or list of levels, or None
+        None where nothing of it can be shown; `problems` says why.
     options : mapping
         Keyword arguments of the layer.
+    problems : tuple of str
+        One sentence each.
     """
 
     key: str
     kind: str
     data: Any
     options: Mapping[str, Any]
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
 
     def as_tuple(self) -> tuple[Any, dict[str, Any], str]:
         """Return the layer as napari's readers do: (data, options, kind)."""
         return self.data, dict(self.options), self.kind
 
 
-class _Placed(NamedTuple):
-    """A field's plane and the row and column of its corner in a mosaic, px."""
+def placing(
+    axes: Sequence[str], pixel_size_um: float | None, z_step_um: float | None
+) -> dict[str, Any]:
+    """Return scale, units and axis labels of a layer: µm where known, else pixels.
 
-    plane: PlannedPlane
-    row: int
-    column: int
-
-
-class _MosaicPlane(NamedTuple):
-    """All fields of one plane of a well."""
-
-    placed: tuple[_Placed, ...]
-    shape_yx: tuple[int, int]
-    dtype: str
-
-
-def _compose(mosaic: _MosaicPlane) -> np.ndarray:
-    canvas = np.zeros(mosaic.shape_yx, mosaic.dtype)
-    for plane, row, column in mosaic.placed:
-        pixels = read_plane(plane)
-        canvas[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
-    return canvas
+    Parameters
+    ----------
+    axes : sequence of str
+        Of ``t z y x``.
+    pixel_size_um, z_step_um : float or None
+    """
+    sizes = {"z": z_step_um, "y": pixel_size_um, "x": pixel_size_um}
+    known = [sizes.get(axis) for axis in axes]
+    return {
+        "scale": tuple(size or 1.0 for size in known),
+        "units": tuple("micrometer" if size else "pixel" for size in known),
+        "axis_labels": tuple(axes),
+    }
 
 
 def contrast_of(plane: np.ndarray) -> tuple[float, float]:
@@ -90,9 +118,78 @@ def contrast_of(plane: np.ndarray) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _corners(plate: Plate, well: str) -> dict[str, tuple[int, int]]:
+def colormap_of(color: str) -> dict[str, Any]:
+    """Return a colormap from black to `color` (``#rrggbb``) in a form layers take."""
+    end = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    return {"name": color, "colors": [[0.0, 0.0, 0.0, 1.0], [*end, 1.0]]}
+
+
+def hatch(shape_yx: tuple[int, int], dtype: Any) -> np.ndarray:
+    """Return what stands for a (Y, X) plane that is not there: bright diagonal lines."""
+    kind = np.dtype(dtype)
+    top = np.iinfo(kind).max if kind.kind in "iu" else 1 if kind.kind == "b" else 65535.0
+    rows, columns = np.indices(shape_yx, sparse=True)
+    lines: np.ndarray = np.where((rows + columns) % 24 < 3, top, 0).astype(kind)
+    return lines
+
+
+class _Placed(NamedTuple):
+    """A field's plane, None where it is missing, and its corner in a mosaic, px."""
+
+    plane: PlannedPlane | None
+    row: int
+    column: int
+
+
+class _MosaicPlane(NamedTuple):
+    """All fields of one plane of a well; `readable` says whether there is anything to read."""
+
+    placed: tuple[_Placed, ...]
+
+    @property
+    def readable(self) -> bool:
+        return any(item.plane is not None for item in self.placed)
+
+
+class _Composer:
+    """Reads the fields of a plane into one image; damaged ones are hatched and reported."""
+
+    def __init__(
+        self, plate: Plate, shape_yx: tuple[int, int], failures: dict[Hashable, str]
+    ) -> None:
+        self._plate = plate
+        self._shape_yx = shape_yx
+        self._failures = failures
+        self.report: Report | None = None
+
+    def __call__(self, mosaic: _MosaicPlane) -> np.ndarray:
+        canvas = np.zeros(self._shape_yx, self._plate.dtype)
+        rows, columns = self._plate.shape_yx
+        for plane, row, column in mosaic.placed:
+            canvas[row : row + rows, column : column + columns] = self._read(plane)
+        return canvas
+
+    def _read(self, plane: PlannedPlane | None) -> np.ndarray:
+        shape, dtype = self._plate.shape_yx, self._plate.dtype
+        if plane is None:
+            return hatch(shape, dtype)
+        try:
+            pixels = read_plane(plane)
+            if pixels.shape != shape or pixels.dtype != dtype:
+                raise ImageReadError(
+                    f"{plane.path} holds {pixels.dtype} {pixels.shape}: expected {dtype} {shape} "
+                    "as in the rest of the plate; leave its well out."
+                )
+        except ImageReadError as error:
+            if self.report is not None and plane not in self._failures:
+                self.report(str(error))
+            self._failures[plane] = str(error)
+            return hatch(shape, dtype)
+        return pixels
+
+
+def _corners(plate: Plate, well: str, fields: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return (row, column) in px of each field's corner: by stage position, else in a square."""
-    fields = plate.fields_of(well)
     rows, columns = plate.shape_yx
     stage = [plate.positions_um.get(f"{well}/{name}") for name in fields]
     if plate.pixel_size_um and all(place is not None for place in stage):
@@ -100,7 +197,7 @@ def _corners(plate: Plate, well: str) -> dict[str, tuple[int, int]]:
         corners = np.rint(places - places.min(axis=0)).astype(int)[:, ::-1]
         height, width = corners.max(axis=0) + np.array(plate.shape_yx)
         # Fields far apart would make a picture of mostly nothing.
-        if height * width <= 4 * len(fields) * rows * columns:
+        if height * width <= SPARSEST * len(fields) * rows * columns:
             return {name: (int(r), int(c)) for name, (r, c) in zip(fields, corners, strict=True)}
     side = math.ceil(math.sqrt(len(fields)))
     return {
@@ -118,48 +215,70 @@ def _planned(plate: Plate, key: PlaneKey) -> PlannedPlane | None:
     )  # fmt: skip
 
 
-def _axes(grid: tuple[int, int], plate: Plate) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return axis names and scale for a (t, z) grid, lengths of one left out."""
-    size = plate.pixel_size_um or 1.0
-    named = (("t", grid[0], 1.0), ("z", grid[1], plate.z_step_um or 1.0))
-    kept = [(name, scale) for name, length, scale in named if length > 1]
-    return (*(name for name, _ in kept), "y", "x"), (*(scale for _, scale in kept), size, size)
+class _Well:
+    """The fields of a well that are shown, with the planes of each channel.
+
+    All channels have the plate's t and z axes; one that was taken at a single z (a
+    projection) or t is shown at all of them.
+    """
+
+    def __init__(self, plate: Plate, well: str, fields: tuple[str, ...]) -> None:
+        self.plate, self.well, self.fields = plate, well, fields
+        self.corners = _corners(plate, well, fields) if len(fields) > 1 else {fields[0]: (0, 0)}
+        last_row, last_column = np.max(list(self.corners.values()), axis=0)
+        self.shape_yx = (int(last_row) + plate.shape_yx[0], int(last_column) + plate.shape_yx[1])
+        axes = {"t": plate.t, "z": plate.z}
+        self.leading = tuple(name for name, values in axes.items() if len(values) > 1)
+        self.grid = tuple(len(axes[name]) for name in self.leading)
+        self._absent = {key for key in plate.missing if key.well == well}
+
+    def planes(self, channel: str) -> list[_MosaicPlane]:
+        """Return the planes of a channel, z fastest."""
+        own = {key for key in self.plate.keys_of(self.well) if key.channel == channel}
+        expected = own | {key for key in self._absent if key.channel == channel}
+        z, t = {key.z for key in expected}, {key.t for key in expected}
+        return [
+            _MosaicPlane(
+                tuple(
+                    _Placed(
+                        _planned(
+                            self.plate,
+                            PlaneKey(self.well, name, channel, _only(z, at_z), _only(t, at_t)),
+                        ),
+                        *self.corners[name],
+                    )
+                    for name in self.fields
+                )
+            )
+            for at_t in self.plate.t
+            for at_z in self.plate.z
+        ]
+
+    def missing(self, channel: Channel) -> str:
+        """Say what the plate's files lack of a channel; empty where nothing is missing."""
+        absent = [k for k in self._absent if k.channel == channel.id and k.field in self.fields]
+        if not absent:
+            return ""
+        own = {key.field for key in self.plate.keys_of(self.well) if key.channel == channel.id}
+        gone = [name for name in self.fields if name not in own]
+        if len(gone) == len(self.fields):
+            where = "" if len(self.plate.fields_of(self.well)) == 1 else f", field {gone[0]}"
+            where = where if len(gone) == 1 else ""
+            return (
+                f"Well {self.well}{where} has no image of {channel.name}: its files are missing "
+                "from the plate's folder."
+            )
+        names = sorted({key.field for key in absent}, key=self.fields.index)
+        word = "field" if len(names) == 1 else "fields"
+        return (
+            f"Well {self.well} lacks {len(absent)} of its planes of {channel.name} ({word} "
+            f"{', '.join(names)}): their files are missing; they are hatched."
+        )
 
 
-def units_of(axes: tuple[str, ...], calibrated: bool) -> tuple[str, ...]:
-    """Return the unit of each axis: µm in space where the pixel size is known."""
-    return tuple("micrometer" if calibrated and axis != "t" else "pixel" for axis in axes)
-
-
-def _channel_stack(
-    plate: Plate, well: str, channel: Channel, fields: tuple[str, ...], cache: PlaneCache
-) -> tuple[LazyStack[Any], tuple[int, int], tuple[str, ...]] | None:
-    """Return one channel's stack, its (t, z) grid and what is missing; None where nothing is."""
-    keys = [key for key in plate.keys_of(well) if key.channel == channel.id and key.field in fields]
-    if not keys:
-        return None
-    z, t = sorted({key.z for key in keys}), sorted({key.t for key in keys})
-    corners = _corners(plate, well) if len(fields) > 1 else {fields[0]: (0, 0)}
-    rows, columns = plate.shape_yx
-    shape = (
-        max(row for row, _ in corners.values()) + rows,
-        max(column for _, column in corners.values()) + columns,
-    )
-    planes: list[Any] = []
-    missing: list[str] = []
-    for t_value in t:
-        for z_value in z:
-            placed = []
-            for name in fields:
-                plane = _planned(plate, PlaneKey(well, name, channel.id, z_value, t_value))
-                if plane is None:
-                    missing.append(f"field {name}")
-                else:
-                    placed.append(_Placed(plane, *corners[name]))
-            planes.append(_MosaicPlane(tuple(placed), shape, plate.dtype))
-    grid = tuple(length for length in (len(t), len(z)) if length > 1)
-    stack: LazyStack[Any] = LazyStack(planes, grid, shape, plate.dtype, _compose, cache=cache)
-    return stack, (len(t), len(z)), tuple(dict.fromkeys(missing))
+def _only(values: set[int], wanted: int) -> int:
+    """Return the value of a component where it has one only, else the one that is wanted."""
+    return next(iter(values)) if len(values) == 1 else wanted
 
 
 def raw_layers(
@@ -168,8 +287,10 @@ def raw_layers(
     field: str,
     *,
     mosaic: bool = False,
-    cache: PlaneCache | None = None,
+    shown: Mapping[str, int] | None = None,
+    cache: ShownPlanes | None = None,
     contrast: Mapping[str, tuple[float, float]] | None = None,
+    report: Report | None = None,
 ) -> list[LayerData]:
     """Return one layer a channel of a well; reads the plane shown first of each.
 
@@ -180,156 +301,74 @@ def raw_layers(
         The field lies at (0, 0).
     mosaic : bool
         Show all fields of the well, placed by stage position.
-    cache : PlaneCache, optional
+    shown : mapping of axis to index, optional
+        Where on ``t`` and ``z`` the viewer stands; by default in the middle, as napari opens.
+    cache : ShownPlanes, optional
     contrast : mapping of channel id to (low, high), optional
         Limits to use; by default they are taken from the plane read.
+    report : callable, optional
+        Called with a sentence for each plane that turns out to be unreadable later, in the
+        thread that reads it.
     """
-    cache = PlaneCache() if cache is None else cache
-    fields = plate.fields_of(well) if mosaic else (field,)
-    corner = _corners(plate, well)[field] if len(fields) > 1 else (0, 0)
+    cache = ShownPlanes() if cache is None else cache
+    found = _Well(plate, well, plate.fields_of(well) if mosaic else (field,))
+    row, column = found.corners[field]
+    options = placing((*found.leading, "y", "x"), plate.pixel_size_um, plate.z_step_um)
+    size = options["scale"][-1]
+    options["translate"] = (*(0.0,) * len(found.leading), -row * size, -column * size)
+    place = tuple(
+        min((shown or {}).get(axis, length // 2), length - 1)
+        for axis, length in zip(found.leading, found.grid, strict=True)
+    )
     layers = []
     for number, channel in enumerate(plate.channels):
-        found = _channel_stack(plate, well, channel, fields, cache)
-        if found is None:
-            continue
-        stack, grid, missing = found
-        axes, scale = _axes(grid, plate)
-        size = scale[-1]
-        problems = [f"{well} {channel.name}: no plane of {', '.join(missing)}."] if missing else []
-        limits = (contrast or {}).get(channel.id)
-        try:
-            middle = stack[(0,) * (len(axes) - 2)] if grid[1] == 1 else _middle(stack, grid)
-            limits = limits or contrast_of(middle)
-        except ImageReadError as error:
-            layers.append(LayerData(f"raw/{channel.id}", "image", None, {}, (str(error),)))
-            continue
-        options = {
+        own = {
+            **options,
             "name": channel.name,
-            "scale": scale,
-            "units": units_of(axes, plate.pixel_size_um is not None),
-            "axis_labels": axes,
-            "translate": (*(0.0,) * (len(axes) - 2), -corner[0] * size, -corner[1] * size),
-            "colormap": _colormap(channel.color or COLORS[number % len(COLORS)]),
-            "blending": "additive" if layers else "translucent_no_depth",
-            "contrast_limits": limits,
+            "colormap": colormap_of(channel.color or COLORS[number % len(COLORS)]),
+            "blending": "additive",
             "metadata": {"openhcs": f"raw/{channel.id}", "well": well, "field": field},
         }
-        layers.append(LayerData(f"raw/{channel.id}", "image", stack, options, tuple(problems)))
+        limits = (contrast or {}).get(channel.id)
+        layers.append(_raw_layer(found, channel, own, limits, place, field, cache, report))
     return layers
 
 
-def _middle(stack: LazyStack[Any], grid: tuple[int, int]) -> np.ndarray:
-    place = (0, grid[1] // 2) if grid[0] > 1 else (grid[1] // 2,)
-    return stack[place]
-
-
-def _colormap(color: str) -> Any:
-    """Return a colormap from black to `color` in a form napari's layers take."""
-    red, green, blue = (int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
-    return {
-        "name": color,
-        "colors": [[0.0, 0.0, 0.0, 1.0], [red, green, blue, 1.0]],
-    }
-
-
-def _squeezed(
-    image: LazyImage, level: int, fixed: Mapping[str, int]
-) -> tuple[LazyStack[Any], tuple[str, ...], tuple[float, ...]]:
-    """Return a level with `fixed` axes taken and ``t`` and ``z`` of length one left out."""
-    stack: LazyStack[Any] = image.levels[level]
-    axes, scale = list(image.axes), list(image.scales[level])
-    for axis in tuple(axes[:-2]):
-        position = axes.index(axis)
-        if axis in fixed or stack.shape[position] == 1:
-            stack = stack.take(position, fixed.get(axis, 0))
-            del axes[position], scale[position]
-    return stack, tuple(axes), tuple(scale)
-
-
-def _levels(
-    image: LazyImage, fixed: Mapping[str, int]
-) -> tuple[Any, tuple[str, ...], tuple[float, ...], bool]:
-    """Return (data, axes, scale, multiscale) of an image for napari."""
-    first, axes, scale = _squeezed(image, 0, fixed)
-    if max(first.shape[-2:]) <= LARGEST_SINGLE_LEVEL:
-        return first, axes, scale, False
-    return [_squeezed(image, n, fixed)[0] for n in range(len(image.levels))], axes, scale, True
-
-
-def _result_options(
-    image: LazyImage, key: str, name: str, axes: tuple[str, ...], scale: tuple[float, ...]
-) -> dict[str, Any]:
-    calibrated = image.units[-1] != "pixel"
-    return {
-        "name": name,
-        "scale": scale,
-        "units": units_of(axes, calibrated),
-        "axis_labels": axes,
-        "metadata": {"openhcs": key},
-    }
-
-
-def result_layers(results: Results, well: str, field: str) -> list[LayerData]:
-    """Return the images and labels of a finished field; labels carry the rows measured on them.
-
-    Parameters
-    ----------
-    results : Results
-    well, field : str
-
-    Raises
-    ------
-    StoreError
-        The well is not among the results, or its metadata is damaged.
-    """
-    layers = []
-    image = results.image(well, field)
-    if results.image_name != "raw":
-        for number, channel in enumerate(image.channels):
-            data, axes, scale, multiscale = _levels(image, {"c": number})
-            title = f"{results.image_name} {channel.name}".strip()
-            key = f"result/image/{number}"
-            options = {
-                **_result_options(image, key, f"Result: {title}", axes, scale),
-                "colormap": _colormap(channel.color),
-                "contrast_limits": channel.contrast or contrast_of(_first_plane(data)),
-                "blending": "additive",
-                "visible": False,
-                "multiscale": multiscale,
-            }
-            layers.append(LayerData(key, "image", data, options))
-    for name in results.label_names:
-        labels = results.labels(name, well, field)
-        data, axes, scale, multiscale = _levels(labels, {})
-        key = f"result/labels/{name}"
-        options = {
-            **_result_options(labels, key, f"Result: {name}", axes, scale),
-            "opacity": 0.6,
-            "features": _features(results, well, field),
-            "multiscale": multiscale,
-        }
-        layers.append(LayerData(key, "labels", data, options))
-    return layers
-
-
-def _first_plane(data: Any) -> np.ndarray:
-    stack = data[-1] if isinstance(data, list) else data
-    plane: np.ndarray = stack[(0,) * (stack.ndim - 2)]
-    return plane
-
-
-def _features(results: Results, well: str, field: str) -> dict[str, np.ndarray] | None:
-    """Return the first table with one row an object, as napari's features."""
-    for name in results.table_names:
-        try:
-            table = results.table_for(name, well, field)
-        except StoreError:
-            continue  # a whole-well table lies in another field
-        if "label" in table.column_names:
-            columns = {
-                column: table.column(column).to_numpy(zero_copy_only=False)
-                for column in table.column_names
-                if column not in ("well", "field")
-            }
-            return {"index": columns["label"], **columns}
-    return None
+def _raw_layer(
+    found: _Well,
+    channel: Channel,
+    options: Mapping[str, Any],
+    limits: tuple[float, float] | None,
+    place: tuple[int, ...],
+    field: str,
+    cache: ShownPlanes,
+    report: Report | None,
+) -> LayerData:
+    """Make the layer of one channel, and read the plane at `place` so that showing is quick."""
+    planes = found.planes(channel.id)
+    key, missing = f"raw/{channel.id}", found.missing(channel)
+    problems = [missing] if missing else []
+    if not any(plane.readable for plane in planes):
+        return LayerData(key, "image", None, {}, tuple(problems))
+    composer = _Composer(found.plate, found.shape_yx, cache.failures)
+    stack: LazyStack[Any] = LazyStack(
+        planes, found.grid, found.shape_yx, found.plate.dtype, composer, cache=cache
+    )
+    pixels = stack[place]
+    composer.report = report
+    here = planes[int(np.ravel_multi_index(place, found.grid)) if place else 0].placed
+    problems += [cache.failures[item.plane] for item in here if item.plane in cache.failures]
+    sound = [
+        number
+        for number, item in enumerate(here)
+        if item.plane is not None and item.plane not in cache.failures
+    ]
+    if not sound and len(planes) == 1:
+        return LayerData(key, "image", None, {}, tuple(problems))
+    if limits is None and sound:
+        # Of the tuned field where it can be read; hatched fields say nothing about contrast.
+        tuned = found.fields.index(field)
+        _, row, column = here[tuned if tuned in sound else sound[0]]
+        rows, columns = found.plate.shape_yx
+        limits = contrast_of(pixels[row : row + rows, column : column + columns])
+    return LayerData(key, "image", stack, {**options, "contrast_limits": limits}, tuple(problems))

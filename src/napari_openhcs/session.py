@@ -112,13 +112,27 @@ class Session:
         return plate
 
     def set_plate(self, plate: Plate | None) -> None:
-        """Open a plate that was read already, or close the one that is open."""
+        """Open a plate that was read already, or close the one that is open.
+
+        Results and run that are shown belong to the plate before, unless it is the same one
+        again; a run goes on all the same.
+        """
+        before = self._state.plate
+        if before is not None and (plate is None or plate.root != before.root):
+            self._leave_run()
         self._set(plate=plate, selected_wells=(), compiled=None, tuned=Tuned())
         self.plate_changed.emit(plate)
         self.wells_selected.emit(())
         first = plate.wells[0] if plate is not None and plate.wells else ""
         self.tune(first) if first else self.tuned_changed.emit(Tuned())
         self.compiled_changed.emit(None)
+
+    def _leave_run(self) -> None:
+        """Follow no run and show no results any more."""
+        self._set(results=None, run=None, run_output="", output="")
+        self.output_changed.emit("")
+        self.results_changed.emit(None)
+        self.run_changed.emit(None)
 
     def tune(self, well: str, field: str = "") -> None:
         """Choose the well and field on which steps are previewed.

@@ -19,6 +19,7 @@ __all__ = [
     "LazyImage",
     "PlateGroup",
     "WellGroup",
+    "measured_labels",
     "names_in",
     "read_image",
     "read_plate",
@@ -207,6 +208,19 @@ def tables_in(folder: Path) -> tuple[str, ...]:
         for name in names_in(folder / "tables")
         if "parquet" in str(_group(folder / "tables" / name, "table").get("backend"))
     )
+
+
+def measured_labels(folder: Path, table: str) -> str:
+    """Return the name of the label image that a table of an image is about; empty if unknown.
+
+    Raises
+    ------
+    StoreError
+        There is no such table, or its metadata is damaged.
+    """
+    region = _group(folder / "tables" / table, "table").get("region")
+    path = region.get("path") if isinstance(region, Mapping) else None
+    return str(path).rpartition("/")[2] if path else ""
 
 
 def read_image(folder: Path, cache: PlaneCache | None = None) -> LazyImage:

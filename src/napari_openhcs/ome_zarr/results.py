@@ -17,6 +17,7 @@ from napari_openhcs.ome_zarr.read import (
     LazyImage,
     PlateGroup,
     WellGroup,
+    measured_labels,
     names_in,
     read_image,
     read_plate,
@@ -227,6 +228,17 @@ class Results:
         name = self._known_name("table", name, tables_in(folder), where)
         path = folder / "tables" / name / tables.TABLE_FILE
         return tables.read_table(path, well=well, field=field_id)
+
+    def tables_of(self, well: str, field_id: str) -> dict[str, str]:
+        """Return the tables of a field and the label image each is about; empty where unknown.
+
+        Raises
+        ------
+        StoreError
+            As :meth:`image`.
+        """
+        folder = self._image_folder(well, field_id)
+        return {name: measured_labels(folder, name) for name in tables_in(folder)}
 
     @property
     def steps(self) -> Mapping[str, Path]:

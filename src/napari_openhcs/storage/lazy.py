@@ -129,6 +129,11 @@ class LazyStack(Generic[P]):
         return len(self.shape)
 
     @property
+    def planes(self) -> tuple[P | None, ...]:
+        """The planes, last axis fastest."""
+        return self._planes
+
+    @property
     def size(self) -> int:
         """Number of pixels."""
         return math.prod(self.shape)
@@ -187,6 +192,30 @@ class LazyStack(Generic[P]):
             self._read,
             fill=self._fill,
             cache=self._cache,
+        )
+
+    def read_through(
+        self, wrap: Callable[..., Callable[[P], np.ndarray]], cache: PlaneCache
+    ) -> LazyStack[P]:
+        """Return the same stack read by another function, e.g. one that replaces damage.
+
+        Parameters
+        ----------
+        wrap : callable
+            Called with the function that reads a plane, the planes' (rows, columns) and
+            dtype; gives the one to use.
+        cache : PlaneCache
+            Not the one of this stack: what the new function gives may differ.
+        """
+        shape_yx = (self.shape[-2], self.shape[-1])
+        return LazyStack(
+            self._planes,
+            self.shape[:-2],
+            shape_yx,
+            self.dtype,
+            wrap(self._read, shape_yx, self.dtype),
+            fill=self._fill,
+            cache=cache,
         )
 
     def plane(self, number: int) -> np.ndarray:

@@ -209,9 +209,12 @@ class RunFollower(QObject):
         listen(self, session.run_changed, self._run_changed)
 
     def _run_changed(self, _: object) -> None:
-        """Follow the run that another part of the window started to follow."""
+        """Follow the run that another part of the window follows, or none any more."""
         output = self._session.state.run_output
-        if output and (self._reader is None or self._reader.output != output):
+        if not output:
+            self._reader = None
+            self._timer.stop()
+        elif self._reader is None or self._reader.output != output:
             self.follow(output)
 
     @property

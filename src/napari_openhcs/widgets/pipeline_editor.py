@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QShortcut,
     QSplitter,
@@ -26,14 +25,15 @@ from qtpy.QtWidgets import (
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.plan import CompiledPlate
-from napari_openhcs.session import Message, Session
+from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import Latest, listen, report_error, session_of
 from napari_openhcs.widgets.function_browser import FunctionBrowser
+from napari_openhcs.widgets.message_line import MessageLine
 from napari_openhcs.widgets.parameter_form import ParameterForm
 from napari_openhcs.widgets.preview import Preview
 from napari_openhcs.widgets.run_starter import RunStarter
 from napari_openhcs.widgets.step_list import StepList
-from napari_openhcs.widgets.style import caption, palette_of, tool_button
+from napari_openhcs.widgets.style import caption, tool_button
 from napari_openhcs.widgets.verdict import Verdict
 
 __all__ = ["PipelineEditor"]
@@ -76,7 +76,6 @@ class PipelineEditor(QWidget):
         listen(self, self._session.wells_selected, self._enable_buttons)
         listen(self, self._session.compiled_changed, self._show_plan)
         listen(self, self._session.step_selected, self._enable_buttons)
-        listen(self, self._session.message, self._show_message)
         self._edited(None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -148,7 +147,7 @@ class PipelineEditor(QWidget):
     def _toolbar(self) -> QHBoxLayout:
         bar = QHBoxLayout()
         bar.setSpacing(2)
-        self.add_button = QPushButton("Add function")
+        self.add_button = QPushButton("Add step")
         self.add_button.setToolTip("Search the function library and add a step (Ctrl+Space)")
         self.add_button.clicked.connect(self.browse)
         bar.addWidget(self.add_button)
@@ -171,10 +170,7 @@ class PipelineEditor(QWidget):
         lines = QVBoxLayout()
         lines.setSpacing(2)
         lines.addWidget(self.verdict)
-        self.note = QLabel()
-        self.note.setWordWrap(True)
-        self.note.setVisible(False)
-        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.note = MessageLine(self._session, self._viewer)
         lines.addWidget(self.note)
         row = QHBoxLayout()
         self.live = QCheckBox("Live preview")
@@ -279,7 +275,6 @@ class PipelineEditor(QWidget):
         self._pages.setCurrentIndex(1 if len(self._session.pipeline) else 0)
         self._fit_steps()
         self._enable_buttons()
-        self.note.setVisible(False)
         job = self._session.compile_job()
         if job is None:
             self._compiling.cancel()
@@ -313,13 +308,6 @@ class PipelineEditor(QWidget):
         number = len(state.selected_wells)
         wells = f"{number} selected well{'s' * (number > 1)}" if number else "all wells"
         self.run_button.setText(f"Run {wells}" if state.plate is not None else "Run")
-
-    def _show_message(self, message: Message) -> None:
-        palette = palette_of(self._viewer)
-        color = {"error": palette.error, "warning": palette.warning}.get(message.severity)
-        self.note.setStyleSheet(f"color: {color.name()};" if color else "")
-        self.note.setText(message.text)
-        self.note.setVisible(bool(message.text))
 
 
 def _tool(bar: QHBoxLayout, text: str, tooltip: str) -> Any:

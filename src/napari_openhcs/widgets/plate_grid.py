@@ -17,6 +17,9 @@ __all__ = ["PlateGrid"]
 HEADER = 18
 """Width and height of the row and column names, px."""
 
+SMALLEST, LARGEST = 4.0, 40.0
+"""Side of a well's cell, px."""
+
 
 class PlateGrid(QWidget):
     """Wells of a plate as a grid.
@@ -86,14 +89,19 @@ class PlateGrid(QWidget):
 
     # Geometry
 
+    def height_for(self, width: int) -> int:
+        """Return the height at which wells as wide as `width` allows have room."""
+        cell = min((width - HEADER - 2) / self._columns, LARGEST)
+        return int(max(cell, SMALLEST) * self._rows + HEADER + 6)
+
     def _cell(self) -> float:
         """Return the side of a well's cell, px."""
         return max(
-            4.0,
+            SMALLEST,
             min(
                 (self.width() - HEADER - 2) / self._columns,
                 (self.height() - HEADER - 2) / self._rows,
-                40.0,
+                LARGEST,
             ),
         )
 

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QShortcut,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -22,15 +22,20 @@ from qtpy.QtWidgets import (
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.plate import Plate
-from napari_openhcs.session import Message, Session, Tuned
+from napari_openhcs.session import Session, Tuned
 from napari_openhcs.widgets.bridge import Background, listen, report_error, session_of
 from napari_openhcs.widgets.layers import well_layers_of
+from napari_openhcs.widgets.message_line import MessageLine
 from napari_openhcs.widgets.plate_grid import PlateGrid
 from napari_openhcs.widgets.style import caption, escape, palette_of, tool_button
-from napari_openhcs.widgets.well_colors import ValueScale, scale_of, state_colors, value_color
+from napari_openhcs.widgets.well_colors import scale_of, state_colors, value_color
+from napari_openhcs.widgets.well_legend import WellLegend
 from napari_openhcs.widgets.well_values import BY_STATE, WellValues
 
-__all__ = ["PlateNavigator"]
+__all__ = ["COUNT_KEY", "PlateNavigator"]
+
+COUNT_KEY = "count"
+"""Stands for the number of objects in the first table, whatever its name."""
 
 
 class PlateNavigator(QWidget):
@@ -48,37 +53,48 @@ class PlateNavigator(QWidget):
         self._viewer = napari_viewer
         self._session = session or session_of(napari_viewer)
         self._background = Background(self)
+        self._wanted = ""
         self._values = WellValues(self._session, self)
         self._layers = well_layers_of(napari_viewer) if napari_viewer is not None else None
         self._build()
         listen(self, self._session.plate_changed, self._show_plate)
         listen(self, self._session.tuned_changed, self._show_tuned)
         listen(self, self._session.wells_selected, self._show_selected)
-        listen(self, self._session.run_changed, lambda _: self._color())
-        listen(self, self._session.message, self._show_message)
+        listen(self, self._session.run_changed, self._run_changed)
         self._values.changed.connect(self._refill_choices)
         self._show_plate(self._session.plate)
         self.setAcceptDrops(True)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a plate is being read or measured."""
+        return self._background.busy or self._values.busy
+
     def sizeHint(self) -> QSize:  # noqa: N802
         """As wide as the pipeline editor beside it."""
         return QSize(350, 280)
+
+    def height_for(self, width: int) -> int:
+        """Return the height that shows the whole plate at a width without spare room."""
+        if self._session.plate is None:
+            return self.sizeHint().height()
+        around = self.minimumSizeHint().height() - self.grid.minimumHeight()
+        return around + self.grid.height_for(width - 8)
 
     # Building
 
     def _build(self) -> None:
         self.title = caption(wrap=False)
         self.title.setTextFormat(Qt.TextFormat.RichText)
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.grid = PlateGrid(self._viewer)
         self.grid.well_clicked.connect(self._tune)
         self.grid.selection_changed.connect(self._session.select_wells)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty_page())
         self._pages.addWidget(self.grid)
-        self.legend = QLabel()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.note = caption()
-        self.note.setVisible(False)
+        self.legend = WellLegend(self._viewer)
+        self.note = MessageLine(self._session, self._viewer)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(3)
@@ -122,7 +138,7 @@ class PlateNavigator(QWidget):
         self.field_box = QComboBox()
         self.field_box.setToolTip("Field to look at and to tune on ( [ and ] )")
         self.field_box.setAccessibleName("Field")
-        self.field_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.field_box.setMinimumContentsLength(4)
         self.field_box.activated.connect(self._choose_field)
         self.mosaic_box = QCheckBox("all fields")
         self.mosaic_box.setToolTip("Show all fields of the well, placed by stage position")
@@ -131,11 +147,12 @@ class PlateNavigator(QWidget):
         self.color_box = QComboBox()
         self.color_box.setToolTip("What the colour of the wells shows")
         self.color_box.setAccessibleName("Colour wells by")
-        self.color_box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.color_box.setMinimumContentsLength(14)
+        self.color_box.setMinimumContentsLength(7)
         self.color_box.activated.connect(lambda _: self._color())
+        for box in (self.field_box, self.color_box):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         self._footer_items = (self.field_box, self.mosaic_box, self.color_box)
         row.addWidget(self.field_box)
         row.addWidget(self.mosaic_box)
@@ -233,23 +250,19 @@ class PlateNavigator(QWidget):
             self.title.setText("")
             return
         size = f"{plate.pixel_size_um:.3g} µm/px" if plate.pixel_size_um else "pixel size unknown"
-        facts = f"{len(plate.wells)} wells · {len(plate.channels)} channels · {size}"
-        self.title.setText(f"<b>{escape(plate.name)}</b><br>{facts}")
-        self.title.setToolTip(plate.root)
+        facts = f"{_count(len(plate.wells), 'well')} · {_count(len(plate.channels), 'channel')}"
+        self.title.setText(f"<b>{escape(plate.name)}</b><br>{facts} · {size}")
+        self.title.setToolTip("\n".join([plate.root, *_oddities(plate)]))
         self.grid.set_plate(plate.n_rows, plate.n_columns, plate.wells)
         self._show_problems(plate)
         self._show_tuned(self._session.state.tuned)
         self._refill_choices()
 
     def _show_problems(self, plate: Plate) -> None:
-        missing = len(plate.missing)
-        sentences = [problem.message for problem in plate.problems]
-        if missing:
-            sentences.insert(0, f"{missing} planes are missing.")
-        if sentences:
-            more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
-            self._session.say(sentences[0] + more, "warning")
-            self.note.setToolTip("\n".join(sentences[:30]))
+        found = _oddities(plate)
+        if found:
+            more = f" ({len(found) - 1} more: see the plate's tooltip)" if len(found) > 1 else ""
+            self._session.say(found[0] + more, "warning")
 
     def _show_tuned(self, tuned: Tuned) -> None:
         plate = self._session.plate
@@ -266,20 +279,33 @@ class PlateNavigator(QWidget):
     def _show_selected(self, wells: tuple[str, ...]) -> None:
         self.grid.set_selected(wells)
 
+    def _run_changed(self, _: object) -> None:
+        self._color()
+
     def _refill_choices(self) -> None:
-        chosen = self.color_box.currentData() or BY_STATE
+        chosen = self._wanted or self.color_box.currentData() or BY_STATE
         self.color_box.clear()
         for choice in self._values.choices():
             self.color_box.addItem(choice.title, choice.key)
-        self.color_box.setCurrentIndex(max(0, self.color_box.findData(chosen)))
+        index = self.color_box.findData(
+            self._values.first_measured() if chosen == COUNT_KEY else chosen
+        )
+        if index >= 0:
+            self._wanted = ""
+        self.color_box.setCurrentIndex(max(0, index))
         self._color()
 
     def color_by(self, key: str) -> None:
-        """Colour wells by one of the choices of the box, as ``condition/dose``."""
-        index = self.color_box.findData(key)
-        if index >= 0:
-            self.color_box.setCurrentIndex(index)
-            self._color()
+        """Colour wells by one of the choices of the box, as ``condition/dose``.
+
+        Parameters
+        ----------
+        key : str
+            ``count`` stands for the number of objects in the first table.  A value that is
+            still being read is shown as soon as it is there.
+        """
+        self._wanted = key
+        self._refill_choices()
 
     def _color(self) -> None:
         plate = self._session.plate
@@ -292,37 +318,31 @@ class PlateNavigator(QWidget):
         if key == BY_STATE:
             known = state_colors(palette)
             colors = {well: known[state] for well, state in states.items()}
-            self.legend.setText(_state_legend(states, known))
+            self.legend.show_states(states, known)
         else:
             values = self._values.values(key)
             scale = scale_of(values, self.color_box.currentText())
             # A value that is not a number equals nothing, not even itself.
-            colors = {w: value_color(v, scale) for w, v in values.items() if v == v}
+            colors = {well: value_color(v, scale) for well, v in values.items() if v == v}
             for well in plate.wells:
                 colors.setdefault(well, palette.foreground)
-            self.legend.setText(_value_legend(scale))
+            self.legend.show_scale(scale)
         self.grid.set_colors(colors, marks)
-        self.grid.set_tips({well: self._values.tip(well) for well in plate.wells})
-
-    def _show_message(self, message: Message) -> None:
-        palette = palette_of(self._viewer)
-        color = {"error": palette.error, "warning": palette.warning}.get(message.severity)
-        self.note.setStyleSheet(f"color: {color.name()};" if color else "")
-        self.note.setText(message.text)
-        self.note.setVisible(bool(message.text))
+        self.grid.set_tips({well: self._values.tip(well, key) for well in plate.wells})
 
 
-def _state_legend(states: dict[str, str], colors: dict[str, Any]) -> str:
-    present = [name for name in ("waiting", "running", "done", "failed") if name in states.values()]
-    counted = ((name, sum(state == name for state in states.values())) for name in present)
-    return " &nbsp; ".join(
-        f'<span style="color:{colors[name].name()}">●</span> {number} {name}'
-        for name, number in counted
-    )
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _value_legend(scale: ValueScale) -> str:
-    steps = [scale.low + (scale.high - scale.low) * n / 23 for n in range(24)]
-    colors = (value_color(value, scale).name() for value in steps)
-    bar = "".join(f'<span style="color:{color}">█</span>' for color in colors)
-    return f"{scale.low:.4g} {bar} {scale.high:.4g}"
+def _oddities(plate: Plate) -> list[str]:
+    """Return what is odd about a plate's files, one sentence each, at most 30."""
+    found = [problem.message for problem in plate.problems]
+    if plate.missing:
+        first = plate.missing[0]
+        found.insert(
+            0,
+            f"{_count(len(plate.missing), 'plane')} of the plate are missing, such as well "
+            f"{first.well}, field {first.field}, channel {first.channel}.",
+        )
+    return found[:30]

@@ -15,7 +15,7 @@ from napari.layers import Image, Labels
 from napari.utils import DirectLabelColormap
 
 from napari_openhcs.axes import Kind
-from napari_openhcs.layer_data import COLORS, contrast_of, units_of
+from napari_openhcs.layer_data import COLORS, contrast_of, placing
 from napari_openhcs.plan import Grid
 from napari_openhcs.plate import Plate
 from napari_openhcs.session import Session
@@ -139,7 +139,7 @@ class PreviewLayers:
         if layer is not None:
             layer.data = array
             return
-        options = _placing(plate, names) | {
+        options = placing(names, plate.pixel_size_um, plate.z_step_um) | {
             "name": name,
             "metadata": {KEY: key, "openhcs": "step/" + "/".join(key)},
             "visible": key[0] not in self._session.state.hidden_steps,
@@ -215,16 +215,6 @@ def _layer_name(plate: Plate, preview: StepPreview, channel: str) -> str:
         return preview.title
     names = {item.id: item.name for item in plate.channels}
     return f"{preview.title} {names.get(channel, channel)}"
-
-
-def _placing(plate: Plate, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return scale, units and axis labels: on every layer, or napari drops units for all."""
-    sizes = {"z": plate.z_step_um, "y": plate.pixel_size_um, "x": plate.pixel_size_um}
-    return {
-        "scale": tuple(sizes.get(name) or 1.0 for name in names),
-        "units": units_of(names, plate.pixel_size_um is not None),
-        "axis_labels": names,
-    }
 
 
 def _colormap(plate: Plate, channel: str) -> str:
