@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,26 @@ def sample_plate() -> Path:
 
     24 wells of two fields and two channels of 512 × 512 px, with a dose series and known
     numbers of nuclei (``truth.csv``).
+
+    Raises
+    ------
+    OutputError
+        The cache folder cannot be written.
     """
     from platformdirs import user_cache_path
 
     from napari_openhcs.sample_data import write_sample_plate
 
-    folder = user_cache_path("napari-openhcs") / "sample-plate"
-    mark = folder / "complete.json"
+    folder = user_cache_path("napari-openhcs")
+    plate, mark = folder / "sample-plate", folder / "sample-plate.json"
     wanted = json.dumps({**SAMPLE, "version": __version__})
-    if not mark.is_file() or mark.read_text() != wanted:
+    if not mark.is_file() or mark.read_text() != wanted or not plate.is_dir():
+        # What is there was left unfinished, or by another version.
         mark.unlink(missing_ok=True)
-        sample = write_sample_plate(folder / "plate", **SAMPLE)
+        shutil.rmtree(plate, ignore_errors=True)
+        write_sample_plate(plate, **SAMPLE)
         mark.write_text(wanted)
-        return Path(sample.path)
-    return folder / "plate"
+    return plate
 
 
 def sample_well() -> list[tuple[Any, ...]]:
