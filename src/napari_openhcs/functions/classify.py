@@ -155,7 +155,7 @@ def establish_function(library: FunctionLibrary, name: str, function: Function) 
     spec = draft_spec(library, name, function, hints)
     runner = _Runner(spec, on_numpy(spec, function))
     seen = _observe(runner, hints)
-    useful = [item for item in seen if not item.problem]
+    useful = [item for item in seen if not item.problem and not _wraps(runner, item)]
     if not useful:
         reasons = Counter(item.problem for item in seen)
         raise NotEstablished(reasons.most_common(1)[0][0])
@@ -190,6 +190,22 @@ def _observe(runner: _Runner, hints: Hints) -> list[Observation]:
         for kind in (hints.input_kinds or tuple(DTYPES))
         for dtype in DTYPES[kind]
     ]
+
+
+def _wraps(runner: _Runner, seen: Observation) -> bool:
+    """Whether values below zero come out as large ones, as unsigned integers overflow."""
+    if seen.is_table or not seen.trial.dtype.startswith("uint") or seen.result.dtype.kind != "u":
+        return False
+    first, parameters = trial_call(runner.spec, seen.trial)
+    exact = try_function(runner.function, seen.trial, first.astype(float), parameters)
+    if exact.problem or exact.is_table or exact.result.shape != seen.result.shape:
+        return False
+    below = exact.result < -1
+    # Overflowed values are the exact ones modulo the size of the dtype; a function that
+    # treats floats in another way (an inversion) gives others.
+    size = float(np.iinfo(seen.result.dtype).max) + 1
+    apart = (seen.result[below] - exact.result[below] + size / 2) % size - size / 2
+    return bool((seen.result[below] > size / 2).any() and (np.abs(apart) < 1.1).all())
 
 
 def _input_kinds(useful: list[Observation], hints: Hints) -> tuple[Kind, ...]:

@@ -77,8 +77,12 @@ def establish_library(
     Raises
     ------
     OpenHCSError
-        The library is not installed.
+        There is no such library, or it is not installed.
     """
+    if name not in LIBRARIES:
+        raise OpenHCSError(
+            f"There is no function library '{name}': expected one of {', '.join(LIBRARIES)}."
+        )
     library = LIBRARIES[name]
     version = library.version()
     if version is None or not library.is_available():
@@ -216,13 +220,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.worker:
         _serve(options.worker)
         return 0
+    try:
+        _establish_all(options)
+    except OpenHCSError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _establish_all(options: argparse.Namespace) -> None:
     for name in options.library or [key for key in LIBRARIES if LIBRARIES[key].is_available()]:
         found = establish_library(name, only=options.function, report=print)
         print(f"{name}: {len(found.catalogue.functions)} listed, {len(found.left_out)} left out")
         if not options.function:
             folder = options.folder or LIBRARIES[name].folder
             print(write_catalogue(found.catalogue, folder))
-    return 0
 
 
 if __name__ == "__main__":

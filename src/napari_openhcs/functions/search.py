@@ -7,6 +7,8 @@ are reduced to their stem, and the last word may be unfinished while it is typed
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import math
 import re
 from collections import Counter, defaultdict
@@ -37,10 +39,52 @@ _SAME = {
     "nucleus": "nuclei",
     "denoise": "noise",
     "smoothen": "smooth",
+    "fiber": "fibre",
+    "fibers": "fibre",
     "smoothing": "smooth",
     "watersheds": "watershed",
 }
 """Spellings and words that mean the same."""
+
+_RELATED = {
+    "adaptive": ("local",),
+    "background": ("illumination",),
+    "blob": ("spot", "nuclei"),
+    "brightness": ("intensity",),
+    "cell": ("nuclei", "object", "label"),
+    "circularity": ("shape", "measure"),
+    "detect": ("find", "seed"),
+    "diameter": ("shape", "size", "measure"),
+    "dot": ("spot", "peak"),
+    "eccentricity": ("shape", "measure"),
+    "elongation": ("shape", "measure"),
+    "fibre": ("ridge", "neurites"),
+    "filament": ("ridge", "neurites"),
+    "find": ("detect", "seed"),
+    "foci": ("spot", "peak", "seed"),
+    "gpu": ("torch",),
+    "intensity": ("measure",),
+    "isolate": ("split", "segment"),
+    "line": ("ridge",),
+    "merge": ("combine", "composite"),
+    "nuclei": ("cell", "object", "label"),
+    "object": ("cell", "nuclei", "label"),
+    "particle": ("object", "spot"),
+    "perimeter": ("shape", "measure"),
+    "puncta": ("spot", "peak", "seed"),
+    "quantify": ("measure",),
+    "region": ("object", "mask"),
+    "remove": ("subtract", "clear", "filter"),
+    "roundness": ("shape", "measure"),
+    "segment": ("threshold", "label", "split"),
+    "separate": ("split",),
+    "shading": ("illumination", "flat"),
+    "shape": ("measure",),
+    "spot": ("peak", "seed"),
+    "vesicle": ("spot", "peak", "seed"),
+    "vessel": ("ridge",),
+}
+"""Words that come near: they count half."""
 
 
 def _stem(word: str) -> str:
@@ -60,6 +104,29 @@ def words(text: str) -> list[str]:
     return [_stem(word) for word in found if word not in _IGNORED]
 
 
+def _near(word: str) -> list[str]:
+    """Return the stems of words that come near a stem."""
+    return [
+        _stem(other) for key, others in _RELATED.items() if _stem(key) == word for other in others
+    ]
+
+
+_PHRASE = 20.0
+"""For a name or synonym that is the whole query."""
+
+
+def _liking(spec: FunctionSpec) -> float:
+    """Return how much a function is preferred to others that match as well.
+
+    Our own functions are made for plates; a GPU is not in every machine; rank filters
+    repeat the names of common filters for special uses.
+    """
+    liking = 1.2 if spec.library == "native" else 1.0
+    if spec.memory_type_in != "numpy":
+        liking *= 0.7
+    return liking * (0.8 if ".rank." in spec.id else 1.0)
+
+
 class SearchIndex:
     """An index over the functions of the registry.
 
@@ -72,6 +139,7 @@ class SearchIndex:
         self._weights: dict[str, dict[str, float]] = defaultdict(dict)
         self._phrases: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._tie: dict[str, tuple[float, str]] = {}
+        self._liking: dict[str, float] = {}
         for spec in specs:
             self._add(spec)
 
@@ -82,29 +150,41 @@ class SearchIndex:
         weights: dict[str, float] = defaultdict(float)
         for text, weight in (
             (name, _NAME),
-            (" ".join(spec.synonyms), _SYNONYM),
+            *((synonym, _SYNONYM) for synonym in spec.synonyms),
             (spec.category, _CATEGORY),
             (spec.summary, _SUMMARY),
             (f"{spec.id} {spec.library} {spec.output_kind} {spec.memory_type_in}", _REST),
         ):
-            for word in set(words(text)):
+            found = words(text)
+            for word in found:
                 weights[word] = max(weights[word], weight)
+            if weight >= _SYNONYM:
+                # People write "tophat" and "top hat".
+                for first, second in itertools.pairwise(found):
+                    weights[first + second] = max(weights[first + second], weight)
+        self._liking[spec.id] = _liking(spec)
         for word, weight in weights.items():
-            self._weights[word][spec.id] = weight
+            self._weights[word][spec.id] = weight * self._liking[spec.id]
         # Among equals our own functions and the CPU come first, then shorter names.
         native = 0.0 if spec.library == "native" else 1.0
         cpu = 0.0 if spec.memory_type_in == "numpy" else 2.0
         self._tie[spec.id] = (native + cpu + len(name) / 1000, spec.id)
 
-    def _matches(self, word: str, unfinished: bool) -> dict[str, float]:
+    def _matches(self, word: str, *, unfinished: bool) -> dict[str, float]:
         """Return function → weight for one word of the query."""
         found = dict(self._weights.get(word, {}))
         if unfinished and len(word) >= 2:
-            for known, weights in self._weights.items():
-                if known != word and known.startswith(word):
-                    for name, weight in weights.items():
-                        found[name] = max(found.get(name, 0.0), 0.7 * weight)
+            self._add_matches(found, [k for k in self._weights if k.startswith(word)], 0.7)
+        self._add_matches(found, _near(word), 0.5)
+        if not found and len(word) >= 4:
+            # Nothing is written so: most likely a slip of the keys.
+            self._add_matches(found, difflib.get_close_matches(word, self._weights, 3, 0.8), 0.6)
         return found
+
+    def _add_matches(self, found: dict[str, float], known: Iterable[str], factor: float) -> None:
+        for word in known:
+            for name, weight in self._weights.get(word, {}).items():
+                found[name] = max(found.get(name, 0.0), factor * weight)
 
     def search(self, text: str) -> list[str]:
         """Return the ids of matching functions, best first; all by id for an empty text."""
@@ -123,7 +203,7 @@ class SearchIndex:
         for name in scores:
             scores[name] *= (hits[name] / len(query)) ** 2
             if whole in self._phrases[name]:
-                scores[name] += 50.0
+                scores[name] += _PHRASE * self._liking[name]
         dotted = text.strip().lower()
         for name in self._tie:
             if dotted in name.lower() and len(dotted) > 2:

@@ -29,7 +29,7 @@ ENGINE = frozenset(
         *("out", "output", "channel_axis", "multichannel", "axes", "dtype", "inplace", "cache"),
         *("callback", "iter_callback", "extra_arguments", "extra_keywords", "extra_properties"),
         *("workers", "num_workers", "rng", "seed", "random_state", "full_output", "plugin"),
-        *("indices", "distances"),
+        *("indices", "distances", "origin", "origins", "origin1", "origin2"),
     )
 )
 """Parameters that are the engine's business, change the type of the result, or call back."""
@@ -52,6 +52,9 @@ SUGGESTED: dict[str, Any] = {
     "num_iter": 20,
 }
 """Obvious values of parameters without a default, by name."""
+
+NAMED = {"cval": "float", "size": "int", "order": "int", "axis": "int"}
+"""Types of parameters that docstrings describe in too many ways."""
 
 PIXELS = re.compile(
     r"^(sigma|low_sigma|high_sigma|sigmas|size|radius|distance|min_distance|max_distance|"
@@ -151,6 +154,7 @@ def _describe(
     name = parameter.name
     required = parameter.default is parameter.empty or name in hints.required
     default = None if required else parameter.default
+    default = tuple(default) if isinstance(default, list | range) else default
     if name in hints.arrays:
         return ParameterSpec(
             name=name,
@@ -164,9 +168,12 @@ def _describe(
     )
     if no_literal and name not in hints.required:
         return None
-    default = tuple(default) if isinstance(default, list) else default
     suggested = hints.required.get(name, SUGGESTED.get(name)) if required else None
-    kind, choices, optional = _type(name, annotation, type_text, suggested if required else default)
+    value = suggested if required else default
+    kind, choices, optional = _type(name, annotation, type_text, value)
+    if name in hints.choices:
+        kind, choices = "choice", hints.choices[name]
+    kind = hints.types.get(name, kind)
     return ParameterSpec(
         name=name,
         type=kind,
@@ -207,6 +214,8 @@ def _type(
         return "footprint", (), value is None
     if isinstance(value, bool):
         return "bool", (), optional
+    if name in NAMED and not isinstance(value, str | tuple | float):
+        return NAMED[name], (), optional or value is None
     if isinstance(value, float):
         return "float", (), optional
     if isinstance(value, int):
@@ -220,17 +229,19 @@ def _type(
 
 
 def _type_of_text(text: str) -> str:
-    """Return the type of a parameter whose default is None from its documented type."""
-    for pattern, kind in (
-        (r"tuple|sequence|list|iterable|dict", "literal"),
-        (r"\b(float|scalar|double|number)", "float"),
-        (r"\b(int|integer)\b", "int"),
-        (r"\bbool", "bool"),
-        (r"\b(str|string)\b", "str"),
-    ):
-        if re.search(pattern, text, re.I):
-            return kind
-    return "literal"
+    """Return the type of a parameter whose default is None: the first in its documented type."""
+    found = {
+        match.start(): kind
+        for pattern, kind in (
+            (r"tuple|sequence|list|iterable|dict", "literal"),
+            (r"\b(float|scalar|double|number)", "float"),
+            (r"\b(int|integer)\b", "int"),
+            (r"\bbool", "bool"),
+            (r"\b(str|string)\b", "str"),
+        )
+        if (match := re.search(pattern, text, re.I))
+    }
+    return found[min(found)] if found else "literal"
 
 
 def _choices(text: str) -> tuple[Any, ...]:

@@ -120,6 +120,14 @@ class FunctionSpec:
         """Return the kind of the output when the first array is of `kind`."""
         return kind if self.keeps_kind and kind in self.input_kinds else self.output_kind
 
+    def refuses(self, dtype: str) -> bool:
+        """Whether images of this dtype were tried and do not work (or overflow).
+
+        A dtype that was not tried is not refused.
+        """
+        tried = ("uint8", "uint16", "float32") if Kind.IMAGE in self.input_kinds else ()
+        return dtype in tried and dtype not in self.dtypes
+
     def is_unit_scaled(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a call with these parameters gives integer intensities divided by the maximum.
 

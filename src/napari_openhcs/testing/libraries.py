@@ -19,7 +19,7 @@ import pytest
 
 from napari_openhcs.axes import VALID_MEMORY_TYPES, Contract, Kind
 from napari_openhcs.functions.catalogue import Catalogue
-from napari_openhcs.functions.classify import establish_function, on_numpy, trial_call
+from napari_openhcs.functions.classify import draft_spec, establish_function, on_numpy, trial_call
 from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import FunctionLibrary, import_function, signature_text
 from napari_openhcs.functions.registry import function_id, get_function
@@ -51,7 +51,7 @@ class LibraryTests:
     library: str
     """Key of the adapter."""
     resampled: int = 4
-    """How many functions are established again; None for all."""
+    """How many functions are established again."""
 
     @pytest.fixture
     def adapter(self) -> FunctionLibrary:
@@ -92,6 +92,19 @@ class LibraryTests:
             pytest.skip(f"catalogued is {catalogue.version}")
         for spec in catalogue.functions:
             assert signature_text(import_function(spec.id)) == catalogue.signatures[spec.id]
+
+    def test_descriptions_are_those_of_the_code(
+        self, adapter: FunctionLibrary, catalogue: Catalogue
+    ) -> None:
+        """The catalogue was made after the last change of hints and docstrings."""
+        if adapter.version() != catalogue.version:
+            pytest.skip(f"catalogued is {catalogue.version}")
+        for spec in catalogue.functions:
+            hints = adapter.hints(spec.id)
+            draft = draft_spec(adapter, spec.id, import_function(spec.id), hints)
+            for name in ("implementation", "summary", "category", "synonyms", "doc_url"):
+                assert getattr(draft, name) == getattr(spec, name), f"{spec.id}: {name}"
+            assert draft.form_parameters == spec.form_parameters, spec.id
 
     def test_descriptions_are_whole(self, catalogue: Catalogue) -> None:
         """Summary, topic and a value for every required parameter are there."""

@@ -5,3 +5,4 @@ from napari_openhcs.testing.libraries import LibraryTests
 
 class TestNative(LibraryTests):
     library = "native"
+    resampled = 1000

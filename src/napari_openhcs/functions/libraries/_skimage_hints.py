@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from napari_openhcs.axes import Contract, Kind
@@ -47,96 +48,120 @@ SHAPE_COLUMNS: Final = tuple(_SHAPE) + tuple(
 )  # fmt: skip
 """Columns of ``regionprops_table`` that do not depend on intensities."""
 
+MODES: Final = ("reflect", "constant", "nearest", "mirror", "wrap")
+"""Border modes of what is computed by scipy.ndimage."""
+
+WARP_MODES: Final = ("constant", "edge", "symmetric", "reflect", "wrap")
+
+ON_IMAGE: Final = Hints(input_kinds=(IMAGE,))
 ON_MASK: Final = Hints(input_kinds=(MASK,), output_kind=MASK)
+ON_LABELS: Final = Hints(input_kinds=(LABELS,), output_kind=LABELS)
+TO_MASK: Final = Hints(input_kinds=(IMAGE,), output_kind=MASK)
+TO_LABELS: Final = Hints(input_kinds=(IMAGE,), output_kind=LABELS)
+WARP: Final = Hints(
+    # In three dimensions the last axis would be taken for colours.
+    ndims=(2,),
+    types={"order": "int"},
+    limits={"order": (0, 5)},
+    choices={"mode": WARP_MODES},
+)
 
 HINTS: Final[tuple[tuple[str, Hints], ...]] = (
-    # Local minima and maxima, and what else gives 0 and 1.
-    (r"morphology\.(h_maxima|h_minima|local_maxima|local_minima)$",
-     Hints(input_kinds=(IMAGE,), output_kind=MASK)),
+    (r"\.(feature|restoration|exposure)\.", ON_IMAGE),
+    # Filters.
+    (r"filters\.(sobel|prewitt|scharr|farid|roberts)",
+     Hints(input_kinds=(IMAGE,), arrays={"mask": MASK}, choices={"mode": MODES},
+           types={"axis": "int"})),
+    (r"filters\.(frangi|hessian|sato|meijering)$",
+     Hints(input_kinds=(IMAGE,), hidden=("scale_range", "scale_step"), units={"sigmas": "px"})),
+    (r"filters\.apply_hysteresis_threshold$",
+     replace(TO_MASK, category="threshold", required={"low": 500.0, "high": 1000.0},
+             contract=Contract.FLEXIBLE)),
+    (r"filters\.threshold_", replace(ON_IMAGE, category="threshold")),
+    (r"filters\.threshold_local$",
+     replace(ON_IMAGE, category="threshold", required={"block_size": 35}, hidden=("param",),
+             choices={"method": ("gaussian", "mean", "median")})),
+    (r"filters\.rank\.",
+     replace(ON_IMAGE, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"))),
+    (r"filters\.rank\.(threshold|threshold_percentile)$",
+     replace(TO_MASK, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"),
+             category="threshold")),
+    # Morphology.
+    (r"morphology\.(dilation|erosion|opening|closing|white_tophat|black_tophat)$",
+     Hints(choices={"mode": (*MODES, "max", "min", "ignore")})),
+    (r"morphology\.(h_maxima|h_minima|local_maxima|local_minima)$", TO_MASK),
     (r"morphology\.max_tree_local_maxima$",
-     Hints(input_kinds=(IMAGE,), output_kind=LABELS, hidden=("parent", "tree_traverser"))),
+     replace(TO_LABELS, hidden=("parent", "tree_traverser"))),
     (r"morphology\.(area|diameter)_(opening|closing)$",
      Hints(hidden=("parent", "tree_traverser"), units={"area_threshold": "px"})),
-    (r"filters\.apply_hysteresis_threshold$",
-     Hints(input_kinds=(IMAGE,), output_kind=MASK, category="threshold",
-           required={"low": 500.0, "high": 1000.0})),
-    (r"filters\.threshold_", Hints(input_kinds=(IMAGE,), category="threshold",
-                                   required={})),
-    (r"filters\.threshold_local$", Hints(input_kinds=(IMAGE,), category="threshold",
-                                         required={"block_size": 35}, hidden=("param",))),
-    (r"filters\.(sobel|prewitt|scharr|farid|roberts)", Hints(arrays={"mask": MASK})),
-    (r"filters\.difference_of_gaussians$", Hints(input_kinds=(IMAGE,))),
-    (r"filters\.rank\.", Hints(input_kinds=(IMAGE,), arrays={"mask": MASK})),
-    (r"filters\.rank\.(threshold|threshold_percentile)$",
-     Hints(input_kinds=(IMAGE,), output_kind=MASK, arrays={"mask": MASK}, category="threshold")),
-    # Masks.
-    (r"morphology\.(isotropic_\w+|thin|skeletonize|medial_axis|convex_hull_\w+)$", ON_MASK),
-    (r"morphology\.isotropic_", Hints(input_kinds=(MASK,), output_kind=MASK,
-                                      hidden=("spacing",))),
-    (r"morphology\.medial_axis$", Hints(input_kinds=(MASK,), output_kind=MASK,
-                                        arrays={"mask": MASK})),
+    (r"morphology\.reconstruction$",
+     replace(ON_IMAGE, arrays={"mask": IMAGE}, hidden=("offset",),
+             choices={"method": ("dilation", "erosion")})),
+    (r"morphology\.(thin|skeletonize|convex_hull_\w+)$", ON_MASK),
+    (r"morphology\.thin$", replace(ON_MASK, types={"max_num_iter": "int"})),
+    (r"morphology\.isotropic_", replace(ON_MASK, hidden=("spacing",))),
+    (r"morphology\.medial_axis$", replace(ON_MASK, arrays={"mask": MASK})),
     (r"morphology\.remove_small_holes$",
-     Hints(input_kinds=(MASK,), output_kind=MASK, hidden=("area_threshold",),
-           units={"max_size": "px"})),
+     replace(ON_MASK, hidden=("area_threshold",), units={"max_size": "px"})),
     (r"morphology\.remove_small_objects$",
      Hints(input_kinds=(LABELS, MASK), output_kind=LABELS, hidden=("min_size",),
            contract=Contract.FLEXIBLE, units={"max_size": "px"}, category="segment")),
-    # Labels.
-    (r"measure\.label$", Hints(input_kinds=(MASK, LABELS), output_kind=LABELS,
-                               contract=Contract.LABELS, category="segment")),
-    (r"segmentation\.clear_border$",
-     Hints(input_kinds=(LABELS, MASK), output_kind=LABELS, arrays={"mask": MASK},
-           contract=Contract.FLEXIBLE)),
-    (r"segmentation\.expand_labels$",
-     Hints(input_kinds=(LABELS,), output_kind=LABELS, hidden=("spacing",))),
     (r"morphology\.remove_objects_by_distance$",
-     Hints(input_kinds=(LABELS,), output_kind=LABELS, required={"min_distance": 10.0},
-           hidden=("priority", "p_norm", "spacing"), category="segment")),
-    (r"segmentation\.find_boundaries$",
-     Hints(input_kinds=(LABELS, MASK), output_kind=MASK, contract=Contract.FLEXIBLE)),
-    (r"segmentation\.join_segmentations$",
-     Hints(input_kinds=(LABELS,), output_kind=LABELS, arrays={"s2": LABELS})),
-    (r"segmentation\.watershed$",
-     Hints(input_kinds=(IMAGE,), output_kind=LABELS,
-           arrays={"markers": LABELS, "mask": MASK})),
-    (r"segmentation\.random_walker$",
-     Hints(input_kinds=(IMAGE,), output_kind=LABELS, arrays={"labels": LABELS},
-           hidden=("spacing", "prob_tol", "copy"))),
-    (r"segmentation\.felzenszwalb$",
-     Hints(input_kinds=(IMAGE,), output_kind=LABELS, ndims=(2,), units={"min_size": "px"})),
-    (r"segmentation\.chan_vese$",
-     Hints(input_kinds=(IMAGE,), output_kind=MASK, ndims=(2,), hidden=("extended_output",))),
-    (r"segmentation\.morphological_(chan_vese|geodesic_active_contour)$",
-     Hints(input_kinds=(IMAGE,), output_kind=MASK, hidden=("init_level_set",))),
+     replace(ON_LABELS, required={"min_distance": 10.0},
+             hidden=("priority", "p_norm", "spacing"), category="segment")),
+    # Segmentation and labels.
+    (r"measure\.label$",
+     Hints(input_kinds=(MASK, LABELS), output_kind=LABELS, contract=Contract.LABELS,
+           category="segment")),
     (r"measure\.regionprops_table$",
      Hints(input_kinds=(LABELS,), output_kind=Kind.TABLE, contract=Contract.TABLE,
            arrays={"intensity_image": IMAGE}, hidden=("separator",),
            shared_columns=SHAPE_COLUMNS)),
-    # Several arrays.
-    (r"morphology\.reconstruction$",
-     Hints(input_kinds=(IMAGE,), arrays={"mask": IMAGE}, hidden=("offset",))),
-    (r"exposure\.match_histograms$", Hints(input_kinds=(IMAGE,), arrays={"reference": IMAGE})),
-    (r"util\.compare_images$", Hints(input_kinds=(IMAGE,), arrays={"image1": IMAGE},
-                                     hidden=("n_tiles",))),
-    (r"restoration\.inpaint_biharmonic$", Hints(input_kinds=(IMAGE,), arrays={"mask": MASK})),
+    (r"segmentation\.clear_border$",
+     Hints(input_kinds=(LABELS, MASK), output_kind=LABELS, arrays={"mask": MASK},
+           contract=Contract.FLEXIBLE, types={"bgval": "int"})),
+    (r"segmentation\.expand_labels$", replace(ON_LABELS, hidden=("spacing",))),
+    (r"segmentation\.find_boundaries$",
+     # Subpixel boundaries have twice the shape.
+     Hints(input_kinds=(LABELS, MASK), output_kind=MASK, contract=Contract.FLEXIBLE,
+           choices={"mode": ("thick", "inner", "outer")})),
+    (r"segmentation\.join_segmentations$", replace(ON_LABELS, arrays={"s2": LABELS})),
+    (r"segmentation\.watershed$",
+     replace(TO_LABELS, arrays={"markers": LABELS, "mask": MASK})),
+    (r"segmentation\.random_walker$",
+     replace(TO_LABELS, arrays={"labels": LABELS}, hidden=("spacing", "prob_tol", "copy"))),
+    (r"segmentation\.felzenszwalb$",
+     replace(TO_LABELS, ndims=(2,), units={"min_size": "px"})),
+    (r"segmentation\.chan_vese$",
+     replace(TO_MASK, ndims=(2,), hidden=("extended_output",),
+             choices={"init_level_set": ("checkerboard", "disk", "small disk")})),
+    (r"segmentation\.morphological_(chan_vese|geodesic_active_contour)$",
+     replace(TO_MASK, hidden=("init_level_set",), types={"threshold": "literal"})),
+    # Several images.
+    (r"exposure\.match_histograms$", replace(ON_IMAGE, arrays={"reference": IMAGE})),
+    (r"util\.compare_images$",
+     replace(ON_IMAGE, arrays={"image1": IMAGE}, hidden=("n_tiles",), ndims=(2,))),
+    (r"restoration\.inpaint_biharmonic$", replace(ON_IMAGE, arrays={"mask": MASK})),
+    # Intensities.
     (r"exposure\.equalize_hist$",
      # Gives the rank as a share of 1 whatever the scale of the image: a share of full scale.
-     Hints(input_kinds=(IMAGE,), arrays={"mask": MASK}, unit_scaled=True)),
-    (r"exposure\.equalize_adapthist$", Hints(input_kinds=(IMAGE,), unit_scaled=True)),
-    (r"exposure\.(adjust_\w+|rescale_intensity)$", Hints(input_kinds=(IMAGE,))),
-    (r"feature\.local_binary_pattern$",
-     Hints(input_kinds=(IMAGE,), required={"P": 8, "R": 1.0}, ndims=(2,))),
-    (r"feature\.canny$", Hints(input_kinds=(IMAGE,), output_kind=MASK,
-                               arrays={"mask": MASK})),
-    (r"feature\.", Hints(input_kinds=(IMAGE,))),
-    (r"restoration\.", Hints(input_kinds=(IMAGE,))),
-    # A volume takes minutes with the default window.
-    (r"restoration\.denoise_(bilateral|nl_means)$", Hints(input_kinds=(IMAGE,), ndims=(2,))),
-    (r"restoration\.denoise_tv_bregman$", Hints(input_kinds=(IMAGE,))),
-    (r"restoration\.rolling_ball$",
-     Hints(input_kinds=(IMAGE,), hidden=("kernel", "nansafe"), category="background", ndims=(2,))),
-    (r"transform\.rotate$", Hints(hidden=("resize",), units={"angle": "°"})),
-    (r"transform\.swirl$", Hints(hidden=("output_shape",), units={"radius": "px"})),
+     replace(ON_IMAGE, arrays={"mask": MASK}, unit_scaled=True)),
+    (r"exposure\.equalize_adapthist$", replace(ON_IMAGE, unit_scaled=True)),
+    (r"exposure\.rescale_intensity$",
+     replace(ON_IMAGE, types={"in_range": "literal", "out_range": "literal"})),
     (r"util\.invert$", Hints(category="intensity")),
+    # Features and restoration.
+    (r"feature\.local_binary_pattern$",
+     replace(ON_IMAGE, required={"P": 8, "R": 1.0}, ndims=(2,))),
+    (r"feature\.canny$", replace(TO_MASK, arrays={"mask": MASK})),
+    # A volume takes minutes with the default window.
+    (r"restoration\.denoise_nl_means$", replace(ON_IMAGE, ndims=(2,), units={"sigma": ""})),
+    (r"restoration\.denoise_bilateral$", replace(ON_IMAGE, ndims=(2,))),
+    # In three dimensions the last axis would be taken for colours.
+    (r"restoration\.denoise_tv_bregman$", replace(ON_IMAGE, ndims=(2,))),
+    (r"restoration\.rolling_ball$",
+     replace(ON_IMAGE, hidden=("kernel", "nansafe"), category="background", ndims=(2,))),
+    (r"transform\.rotate$", replace(WARP, hidden=("resize",), units={"angle": "°"})),
+    (r"transform\.swirl$", replace(WARP, hidden=("output_shape",))),
 )  # fmt: skip
-"""Hints by pattern of the id; the longest pattern that matches counts."""
+"""Hints by pattern of the id; the last that matches counts."""

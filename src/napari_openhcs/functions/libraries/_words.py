@@ -35,7 +35,7 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"^label$", ("count cells", "connected components", "number objects", "count objects")),
     (
         r"^watershed(_ift)?$",
-        ("split touching nuclei", "split touching cells", "separate cells", "segment"),
+        ("split touching", "separate cells", "touching cells", "segment"),
     ),
     (r"random_walker", ("segment from seeds", "seeded segmentation")),
     (r"chan_vese|active_contour", ("active contour", "snake", "segment", "level set")),

@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,10 @@ class Hints:
         None: as found by running.
     units, limits : mapping of parameter
         See :func:`~napari_openhcs.functions.declare.declare`.
+    choices : mapping of parameter to tuple
+        Values the docstring does not list in a readable form.
+    types : mapping of parameter to str
+        Where signature and docstring mislead.
     """
 
     required: Mapping[str, Any] = field(default_factory=FrozenMapping)
@@ -69,6 +74,8 @@ class Hints:
     ndims: tuple[int, ...] = ()
     units: Mapping[str, str] = field(default_factory=FrozenMapping)
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=FrozenMapping)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=FrozenMapping)
+    types: Mapping[str, str] = field(default_factory=FrozenMapping)
 
 
 def import_function(name: str) -> Function:
@@ -84,12 +91,16 @@ def import_function(name: str) -> Function:
 
 
 def signature_text(function: Function) -> str:
-    """Return the signature without annotations: ``(image, sigma=1, *, mode='nearest')``."""
+    """Return the signature without annotations: ``(image, sigma=1, *, mode='nearest')``.
+
+    The address of a default that is an object is left out: it differs in every process.
+    """
     signature = inspect.signature(function)
     bare = [
         item.replace(annotation=inspect.Parameter.empty) for item in signature.parameters.values()
     ]
-    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+    text = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 @dataclass(frozen=True, kw_only=True)

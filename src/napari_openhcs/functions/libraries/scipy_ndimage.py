@@ -27,7 +27,7 @@ MASKS: Final = Hints(
     output_kind=Kind.MASK,
     category="morphology",
     arrays={"mask": Kind.MASK},
-    hidden=("brute_force", "origin", "origin1", "origin2"),
+    hidden=("brute_force",),
 )
 
 SIZED: Final = Hints(required={"size": 3}, hidden=("footprint", "structure"))
@@ -35,7 +35,18 @@ SIZED: Final = Hints(required={"size": 3}, hidden=("footprint", "structure"))
 
 WEIGHTS_2D: Final = ((0.0, 0.125, 0.0), (0.125, 0.5, 0.125), (0.0, 0.125, 0.0))
 
+MODES: Final = ("reflect", "constant", "nearest", "mirror", "wrap")
+
+INTERPOLATED: Final = Hints(
+    input_kinds=(Kind.IMAGE,), category="transform", limits={"order": (0, 5)}
+)
+
 HINTS: Final[tuple[tuple[str, Hints], ...]] = (
+    # On a mask these would give a mask in which every fraction is lost.
+    (
+        r"^(gaussian|laplace|sobel|prewitt|uniform|convolve|correlate)",
+        Hints(input_kinds=(Kind.IMAGE,)),
+    ),
     (r"^binary_", MASKS),
     (r"^binary_propagation$", replace(MASKS, required={"mask": None}, contract=Contract.FLEXIBLE)),
     (
@@ -49,24 +60,32 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
         ),
     ),
     (r"^(grey_|morphological_|white_tophat|black_tophat)", replace(SIZED, category="morphology")),
-    (r"^(minimum|maximum|median|percentile|rank|uniform)_filter", SIZED),
-    (r"^(convolve|correlate)$", Hints(required={"weights": WEIGHTS_2D}, ndims=(2,))),
-    (r"^(convolve|correlate)1d$", Hints(required={"weights": (0.25, 0.5, 0.25)})),
+    (r"^(minimum|maximum|median|percentile|rank)_filter$", SIZED),
+    (r"^(minimum|maximum)_filter1d$", Hints(required={"size": 3})),
+    (r"^uniform_filter$", replace(SIZED, input_kinds=(Kind.IMAGE,))),
+    (
+        r"^(convolve|correlate)$",
+        Hints(input_kinds=(Kind.IMAGE,), required={"weights": WEIGHTS_2D}, ndims=(2,)),
+    ),
+    (
+        r"^(convolve|correlate)1d$",
+        Hints(input_kinds=(Kind.IMAGE,), required={"weights": (0.25, 0.5, 0.25)}),
+    ),
     (
         r"^affine_transform$",
-        Hints(
+        replace(
+            INTERPOLATED,
             required={"matrix": ((1.0, 0.1), (0.0, 1.0))},
             hidden=("output_shape",),
             ndims=(2,),
-            category="transform",
         ),
     ),
-    (r"^shift$", Hints(category="transform", units={"shift": "px"})),
+    (r"^shift$", replace(INTERPOLATED, units={"shift": "px"})),
     (
         r"^watershed_ift$",
         Hints(arrays={"markers": Kind.LABELS}, output_kind=Kind.LABELS, category="segment"),
     ),
-    (r"^spline_filter", Hints(category="transform")),
+    (r"^spline_filter", replace(INTERPOLATED, limits={"order": (2, 5)})),
 )
 """Hints by pattern of the name; the last that matches counts."""
 
@@ -86,7 +105,13 @@ class ScipyNdimage(FunctionLibrary):
         for pattern, hints in HINTS:
             if re.search(pattern, last):
                 found = hints
-        return replace(found, category=found.category or "filter", synonyms=synonyms_of(last))
+        modes = {} if found.category == "transform" else {"mode": MODES}
+        return replace(
+            found,
+            category=found.category or "filter",
+            synonyms=synonyms_of(last),
+            choices={**modes, **found.choices},
+        )
 
     def doc_url(self, name: str) -> str:
         """Return the address of the function's page."""

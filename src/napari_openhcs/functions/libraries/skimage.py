@@ -37,9 +37,10 @@ class ScikitImage(FunctionLibrary):
     def hints(self, name: str) -> Hints:
         """Return what running the function cannot tell."""
         module, _, last = name.rpartition(".")
-        matching = [(pattern, hints) for pattern, hints in HINTS if re.search(pattern, name)]
-        # The longest pattern says most about one function.
-        found = max(matching, key=lambda item: len(item[0]))[1] if matching else Hints()
+        found = Hints()
+        for pattern, hints in HINTS:
+            if re.search(pattern, name):
+                found = hints
         return replace(
             found,
             category=found.category or CATEGORIES.get(module, "filter"),
