@@ -77,7 +77,7 @@ class WellValues(QObject):
 
     def choices(self) -> list[Choice]:
         """Return what there is to colour by: state, numeric conditions, measured columns."""
-        found = [Choice(BY_STATE, "state of the run")]
+        found = [Choice(BY_STATE, "run state")]
         plate = self._session.plate
         if plate is not None:
             names = dict.fromkeys(name for item in plate.conditions.values() for name in item)
