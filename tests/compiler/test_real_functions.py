@@ -81,3 +81,37 @@ def test_mistakes_are_named(plate):
         (4, "function_unknown"),
     ]
     assert "skimage.filters.gaussian" in plan.problems[-1].message
+
+
+def test_a_function_for_images_and_masks_keeps_a_mask(plate):
+    steps = [
+        FunctionStep(
+            [f"{NATIVE}.threshold.threshold_otsu", "skimage.morphology.dilation"], name="Grown"
+        ),
+        FunctionStep("skimage.morphology.remove_small_objects", name="Large"),
+        FunctionStep("skimage.measure.label", name="Labels"),
+        FunctionStep("skimage.morphology.remove_small_objects", name="Kept"),
+    ]
+    plan = compile_pipeline(plate, Pipeline(steps))
+    assert plan.problems == ()
+    outputs = [step.output for step in plan.contexts["A01"].layout.steps]
+    assert [output.kind for output in outputs] == ["mask", "mask", "labels", "labels"]
+    assert [output.dtype for output in outputs] == ["bool", "bool", "int32", "int32"]
+
+
+def test_a_function_that_would_overflow_is_refused(plate):
+    step = FunctionStep("scipy.ndimage.laplace")
+    (problem,) = compile_pipeline(plate, Pipeline([step])).problems
+    assert problem.code == "dtype_refused"
+    assert "does not work on uint16" in problem.message
+    assert "dtype='float32'" in problem.message
+    smooth = FunctionStep("skimage.filters.gaussian", dtype="float32")
+    assert compile_pipeline(plate, Pipeline([smooth, step])).ok
+
+
+def test_a_range_that_is_preserved_is_not_scaled_back(plate):
+    for preserved in (False, True):
+        step = FunctionStep(("skimage.filters.gaussian", {"preserve_range": preserved}))
+        plan = compile_pipeline(plate, Pipeline([step]))
+        (call,) = plan.contexts["A01"].layout.steps[0].patterns[""]
+        assert call.unit_scaled is not preserved

@@ -91,6 +91,8 @@ def _chain_faults(
             continue
         if given is not None and given not in spec.input_kinds:
             yield _kind_fault(spec, given, giver)
+        elif given == Kind.IMAGE and position == 0:
+            yield from _dtype_faults(spec, draft.data(source).dtype, giver)
         yield from _stack_faults(spec, call, step, 1 if shrunk else planes, shrunk)
         if call.output_kind == Kind.TABLE and position < len(chain) - 1:
             yield _Fault(
@@ -120,6 +122,20 @@ def _kind_fault(spec: FunctionSpec, given: Kind, giver: str) -> _Fault:
     return _Fault(
         "kind_source",
         f"{spec.id} takes {wanted}, but {giver} gives {_a(given)}: {mend}.",
+        spec.id,
+        spec.first,
+    )
+
+
+def _dtype_faults(spec: FunctionSpec, dtype: str | None, giver: str) -> Iterator[_Fault]:
+    if dtype is None or not spec.refuses(dtype):
+        return
+    works = listed(spec.dtypes)
+    yield _Fault(
+        "dtype_refused",
+        f"{spec.id} does not work on {dtype}, which {giver} gives: it was found right on {works} "
+        f"only; set dtype='{next(iter(spec.dtypes))}' on the step before, or take another "
+        "function.",
         spec.id,
         spec.first,
     )

@@ -67,7 +67,9 @@ def reduces(chain: tuple[FunctionPlan, ...]) -> bool:
     )
 
 
-def _plan_call(call: FunctionCall, spec: FunctionSpec, step: FunctionStep) -> FunctionPlan:
+def _plan_call(
+    call: FunctionCall, spec: FunctionSpec, step: FunctionStep, given: Kind
+) -> FunctionPlan:
     wired = tuple(item.name for item in spec.array_parameters if item.name in step.inputs)
     return FunctionPlan(
         function=spec.id,
@@ -76,9 +78,9 @@ def _plan_call(call: FunctionCall, spec: FunctionSpec, step: FunctionStep) -> Fu
         memory_type_out=spec.memory_type_out,
         contract=spec.contract,
         applies_to=_applies_to(spec, step.volume),
-        output_kind=spec.output_kind,
+        output_kind=spec.output_kind_for(given),
         array_parameters=wired,
-        unit_scaled=spec.unit_scaled,
+        unit_scaled=spec.is_unit_scaled(call.parameters),
         shared_columns=spec.shared_columns,
         library=spec.library,
         library_version=spec.library_version,
@@ -95,7 +97,9 @@ def plan_chains(draft: Draft, step: FunctionStep, read: Read) -> Chains:
     for key, _, call, spec in chain_calls(step):
         known = known and spec is not None
         if spec is not None:
-            planned[key].append(_plan_call(call, spec, step))
+            earlier = planned[key]
+            given = earlier[-1].output_kind if earlier else read.data.kind
+            earlier.append(_plan_call(call, spec, step, given))
     chains = {key: tuple(calls) for key, calls in planned.items()}
     if not isinstance(step.func, FrozenMapping):
         return Chains(FrozenMapping(chains), known=known)

@@ -123,10 +123,10 @@ class FunctionSpec:
     def refuses(self, dtype: str) -> bool:
         """Whether images of this dtype were tried and do not work (or overflow).
 
-        A dtype that was not tried is not refused.
+        A dtype that was not tried is not refused, nor any while nothing was tried.
         """
         tried = ("uint8", "uint16", "float32") if Kind.IMAGE in self.input_kinds else ()
-        return dtype in tried and dtype not in self.dtypes
+        return bool(self.dtypes) and dtype in tried and dtype not in self.dtypes
 
     def is_unit_scaled(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a call with these parameters gives integer intensities divided by the maximum.

@@ -60,9 +60,16 @@ def output_kind(pipeline: Pipeline, index: int) -> Kind | None:
     step = pipeline[index]
     if not step.enabled:
         return _input_kind(pipeline, index)
-    last = next((call.function for _, call in reversed(tuple(step.calls()))), None)
-    spec = spec_of(last) if last else None
-    return spec.output_kind if spec else None
+    chain = next((chain for _, chain in reversed(tuple(step.chains()))), ())
+    kind = _input_kind(pipeline, index)
+    for call in chain:
+        spec = spec_of(call.function)
+        if spec is None:
+            kind = None
+        else:
+            # Some functions give a mask for a mask and labels for labels.
+            kind = spec.output_kind if kind is None else spec.output_kind_for(kind)
+    return kind if chain else None
 
 
 def _input_kind(pipeline: Pipeline, index: int) -> Kind | None:
