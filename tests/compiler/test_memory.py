@@ -84,6 +84,45 @@ def test_columns(plate, measured, columns, make_plate):
     assert outputs(make_plate(**plate), steps)[-1].columns == columns
 
 
+NUCLEI_OF_EACH = Step(["lab.threshold", "lab.label"], name="Nuclei")
+MEASURE_EACH = Step("lab.measure", input_source="plate", inputs={"labels": "Nuclei"})
+
+
+def test_columns_of_objects_that_differ_by_channel_are_never_shared(make_plate):
+    # Object 1 of DAPI and object 1 of GFP are two objects: their areas are two columns.
+    (_, output) = outputs(make_plate(), [NUCLEI_OF_EACH, MEASURE_EACH])
+    expected = ("well", "field", "label", "area_DAPI", "mean_DAPI", "area_GFP", "mean_GFP")
+    assert output.columns == expected
+
+
+def test_rows_that_cannot_be_told_apart_are_refused(make_plate, monkeypatch, lab):
+    monkeypatch.setitem(lab, "measure", lambda image, labels: {"area": np.arange(labels.max())})
+    plan = compile_pipeline(make_plate(), Pipeline([NUCLEI_OF_EACH, MEASURE_EACH]))
+    (problem,) = plan.problems
+    assert problem.code == "rows_without_label"
+    assert "DAPI, GFP" in problem.message
+    plan = compile_pipeline(
+        make_plate(),
+        Pipeline(
+            [
+                NUCLEI_OF_EACH,
+                MEASURE_EACH.replace(select={"channel": "DAPI"}, inputs={"labels": "Nuclei/DAPI"}),
+            ]
+        ),
+    )
+    assert plan.ok
+
+
+def test_one_row_an_image_is_no_row_of_different_objects(make_plate, monkeypatch, lab):
+    monkeypatch.setitem(
+        lab,
+        "measure",
+        lambda image, labels: {"label": np.zeros(1, int), "count": np.array([labels.max()])},
+    )
+    plan = compile_pipeline(make_plate(), Pipeline([NUCLEI_OF_EACH, MEASURE_EACH]))
+    assert not plan.problems
+
+
 def test_an_edit_runs_only_what_it_changed(make_plate, monkeypatch, lab):
     calls = []
 

@@ -251,6 +251,14 @@ CASES = [
         1,
         ("float64, uint16", "set dtype='uint16'"),
     ),
+    Case(
+        "rows_of_different_objects",
+        (Step(["lab.threshold", "lab.label"], name="Nuclei"),
+         Step("lab.measure", input_source="plate", inputs={"labels": "Nuclei"})),
+        2,
+        ("DAPI, GFP", "by chance", "a step of its own"),
+        severity="warning",
+    ),
     Case("pipeline_empty", (), 0, ("has no steps",)),
     Case("pipeline_empty", (SMOOTH.replace(enabled=False),), 0, ("switched on",)),
 ]  # fmt: skip

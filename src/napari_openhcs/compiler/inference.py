@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft, step_problem
-from napari_openhcs.compiler.tables import stored_columns
+from napari_openhcs.compiler.tables import own_object_problems, stored_columns
 from napari_openhcs.compiler.trials import LIMIT_S, Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
 from napari_openhcs.plan import DataPlan, Problem, StepPlan
@@ -110,7 +110,7 @@ def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
     trial = trials.current(draft)
     while trial is not None:
         try:
-            output = _measure(draft, trials, trial, step)
+            output, problems = _measure(draft, trials, trial, step)
         except ImageReadError as error:
             trials.skip(trial.well, error)
         except StepFailure as found:
@@ -125,7 +125,8 @@ def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
                 ]
             )
         else:
-            return draft.replace_step(replace(step, output=output))
+            measured = draft.replace_step(replace(step, output=output))
+            return measured.with_problems(problems)
         trial = trials.current(draft)
     if failure is None:
         return draft
@@ -135,15 +136,19 @@ def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
     return blocked.with_problems([_failure_problem(draft, failure)])
 
 
-def _measure(draft: Draft, trials: _Trials, trial: Trial, step: StepPlan) -> DataPlan:
-    """Run a step once for each of its chains and say what it gives."""
+def _measure(
+    draft: Draft, trials: _Trials, trial: Trial, step: StepPlan
+) -> tuple[DataPlan, list[Problem]]:
+    """Run a step once for each of its chains; say what it gives, and what is odd about it."""
     results = [(at, trial.run(step, at)) for at in trial.output_at(step)]
     if step.output.kind == Kind.TABLE:
         columns = {
             str(getattr(at, step.group_by)) if step.group_by else "": tuple(result.values[0])
             for at, result in results
         }
-        return replace(step.output, columns=stored_columns(draft, step, columns))
+        tables = [table for _, result in results for table in result.values]
+        output = replace(step.output, columns=stored_columns(draft, step, columns))
+        return output, list(own_object_problems(draft, step, tables))
     dtypes = {str(plane.dtype) for _, result in results for plane in result.values}
     if len(dtypes) > 1:
         raise ContractError(
@@ -151,7 +156,7 @@ def _measure(draft: Draft, trials: _Trials, trial: Trial, step: StepPlan) -> Dat
             f"output has one: set dtype='{max(dtypes)}' on the step."
         )
     shape = _full_shape(draft, trials, trial, step, results[0][1])
-    return replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
+    return replace(step.output, dtype=dtypes.pop(), shape_yx=shape), []
 
 
 def _full_shape(

@@ -29,6 +29,7 @@ from napari_openhcs.compiler.sources import (
     resolve_source,
     resolve_wire,
 )
+from napari_openhcs.compiler.tables import unshared
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline import FunctionStep
 from napari_openhcs.plan import PLATE, ArrayInput, DataPlan, FunctionPlan, Grid, Problem, StepPlan
@@ -74,7 +75,7 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
         source=read.source,
         variable_components=variable,
         group_by=step.group_by if "" not in chains.patterns else None,
-        patterns=chains.patterns,
+        patterns=unshared(draft, chains.patterns, read, wires),
         dropped=chains.dropped,
         arrays=wires,
         output=_presumed_output(step, read, chains, variable),
