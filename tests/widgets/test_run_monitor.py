@@ -37,7 +37,7 @@ def test_time_left_counts_only_wells_that_were_run():
 
 def test_a_run_in_one_line():
     running = status(RunPhase.RUNNING, DONE, FAILED, WAITING)
-    text = "Running: 1 of 3 wells done · 1 failed · 4 planes/s · about 5.0 s left"
+    text = "Running: 1 of 3 wells done · 1 failed · 4 planes/s · about 5 s left"
     assert summary(running) == text
 
 

@@ -220,7 +220,10 @@ class PipelineEditor(QWidget):
         self._browser.resize(size)
         self._browser.show()
         # After showing: a window manager may place a new window where it likes.
-        self._browser.move(max(0, place.x() - size.width() - 8), max(0, place.y()))
+        screen = self.screen().availableGeometry()
+        left = max(screen.left(), place.x() - size.width() - 8)
+        top = max(screen.top(), min(place.y(), screen.bottom() - size.height()))
+        self._browser.move(left, top)
         self._browser.raise_()
         self._browser.activateWindow()
         self._browser.search_box.setFocus()

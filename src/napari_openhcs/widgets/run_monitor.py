@@ -57,7 +57,7 @@ def summary(status: RunStatus) -> str:
         facts.append(f"{status.planes / status.seconds:.0f} planes/s")
     left = time_left(status)
     if left is not None:
-        facts.append(f"about {format_seconds(left)} left")
+        facts.append(f"about {format_seconds(max(1.0, round(left)))} left")
     elif status.state != RunPhase.RUNNING:
         facts.append(format_seconds(status.seconds))
     return " · ".join(facts)

@@ -105,7 +105,7 @@ def format_seconds(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 ", " ")
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

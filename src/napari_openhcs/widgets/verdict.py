@@ -77,7 +77,7 @@ class Verdict(QWidget):
         fields = sum(len(context.layout.grid.field) for context in contexts)
         if not self._seconds or not plan.workers:
             return ""
-        return f"about {format_seconds(self._seconds * fields / plan.workers)}"
+        return f"about {format_seconds(max(1.0, round(self._seconds * fields / plan.workers)))}"
 
     def show_plan(self, plan: CompiledPlate) -> None:
         """Show what the compiler found."""
