@@ -95,6 +95,26 @@ def test_conditions_are_joined_by_well(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([True], [np.nan, 1.0], [1.0, np.nan, 1.0]),
+        ([True, False], [3], [1.0, 0.0, 3.0]),
+        (["a"], [np.nan, 2.5], ["a", "nan", "2.5"]),
+        (["a"], [True], ["a", "true"]),
+        ([1], [2.5], [1.0, 2.5]),
+        ([True], [False], [True, False]),
+    ],
+)
+def test_fields_whose_columns_have_different_types_go_together(tmp_path, first, second, expected):
+    parts = [
+        _table(tmp_path, well, value=np.array(values))
+        for well, values in (("A01", first), ("A02", second))
+    ]
+    found = concatenate(parts, {}).column("value").to_pylist()
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_tables_without_rows(tmp_path):
     assert concatenate([], {"A01": {"dose": 1.0}}).num_rows == 0
     empty = _table(tmp_path, "A01", label=np.zeros(0, np.int32))

@@ -187,7 +187,7 @@ def concatenate(
 
     if not tables:
         return pyarrow.table({})
-    whole = pyarrow.concat_tables(tables, promote_options="permissive")
+    whole = pyarrow.concat_tables(_alike(tables), promote_options="permissive")
     wells = whole.column("well").combine_chunks().dictionary_encode()
     names = dict.fromkeys(name for items in conditions.values() for name in items)
     titles = tuple(condition_titles(conditions, whole.column_names))
@@ -196,6 +196,36 @@ def concatenate(
         column = _condition(values).take(wells.indices)
         whole = whole.append_column(title, column)
     return whole
+
+
+def _alike(tables: Sequence[pyarrow.Table]) -> list[pyarrow.Table]:
+    """Bring columns to types that go together.
+
+    A column of true and false holds numbers where an object has no value: all become numbers
+    then.  One that is text in some fields becomes text.
+    """
+    import pyarrow
+
+    kinds: dict[str, set[pyarrow.DataType]] = {}
+    for table in tables:
+        for column in table.schema:
+            kinds.setdefault(column.name, set()).add(column.type)
+    wanted = {
+        name: pyarrow.string() if pyarrow.string() in found else pyarrow.float64()
+        for name, found in kinds.items()
+        if len(found - {pyarrow.null()}) > 1 and found & {pyarrow.bool_(), pyarrow.string()}
+    }
+    return [_cast(table, wanted) for table in tables] if wanted else list(tables)
+
+
+def _cast(table: pyarrow.Table, wanted: Mapping[str, pyarrow.DataType]) -> pyarrow.Table:
+    for place, name in enumerate(table.column_names):
+        if name in wanted:
+            column = table.column(place)
+            if wanted[name] == "double" and column.type == "bool":
+                column = column.cast("uint8")
+            table = table.set_column(place, name, column.cast(wanted[name]))
+    return table
 
 
 def condition_titles(
