@@ -115,3 +115,17 @@ def test_a_range_that_is_preserved_is_not_scaled_back(plate):
         plan = compile_pipeline(plate, Pipeline([step]))
         (call,) = plan.contexts["A01"].layout.steps[0].patterns[""]
         assert call.unit_scaled is not preserved
+
+
+@pytest.mark.parametrize(
+    ("sigma", "codes"),
+    [
+        ((1.0, 2), []),
+        ((1.0, "2"), ["parameter_type"]),
+        ((), ["parameter_type"]),
+        ((1.0, -2.0), ["parameter_limit"]),
+    ],
+)
+def test_a_parameter_may_have_one_value_for_each_axis(plate, sigma, codes):
+    step = FunctionStep(("skimage.filters.gaussian", {"sigma": sigma}))
+    assert [item.code for item in compile_pipeline(plate, Pipeline([step])).problems] == codes

@@ -81,6 +81,8 @@ def _expected(parameter: ParameterSpec) -> str:
         expected = "one of " + listed(repr(choice) for choice in parameter.choices)
     else:
         expected = EXPECTED.get(parameter.type, "a literal")
+        if parameter.per_axis:
+            expected += " (or a tuple with one for each axis)"
     low, high = parameter.minimum, parameter.maximum
     unit = f" {parameter.unit}" if parameter.unit else ""
     if low is not None and high is not None:
@@ -106,7 +108,8 @@ def _fault(parameter: ParameterSpec, value: Any) -> tuple[str, str] | None:
     if parameter.choices:
         known = any(value == choice and type(value) is type(choice) for choice in parameter.choices)
         return None if known else ("parameter_choice", _expected(parameter))
-    if not _has_type(parameter.type, value):
+    several = parameter.per_axis and isinstance(value, tuple) and value
+    if not all(_has_type(parameter.type, item) for item in (value if several else (value,))):
         return "parameter_type", _expected(parameter)
     low, high = parameter.minimum, parameter.maximum
     outside = any(
