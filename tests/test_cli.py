@@ -139,6 +139,24 @@ class TestText:
             assert main(argv=[str(item) for item in arguments]) == 0
             assert word in capfd.readouterr().out
 
+    def test_names_are_whole_where_there_is_no_terminal(
+        self, capfd: pytest.CaptureFixture[str], script: Path
+    ) -> None:
+        for arguments in (["functions"], ["show", str(script)]):
+            assert main(argv=arguments) == 0
+            lines = capfd.readouterr().out.splitlines()
+            assert any("napari_openhcs.functions.mask.remove_small_regions" in x for x in lines)
+
+    def test_a_run_that_could_not_begin_says_why(self, capfd: pytest.CaptureFixture[str]) -> None:
+        from napari_openhcs.commands.run import print_status
+        from napari_openhcs.frozen import FrozenMapping
+        from napari_openhcs.runner import RunStatus, WellStatus
+        from napari_openhcs.runner.status import RunPhase
+
+        wells = FrozenMapping({"A01": WellStatus()})
+        print_status(RunStatus(RunPhase.FAILED, wells, message="The disk is full."))
+        assert capfd.readouterr().out.startswith("The disk is full.\nFAILED: 0 of 1 wells")
+
 
 class TestRefusals:
     @pytest.fixture
@@ -222,6 +240,36 @@ class TestRefusals:
         assert "measurements" in refused("table", output, "Nothing")
         assert refused("status", output / "nowhere")
         assert "--help" in refused("frobnicate")
+
+    def test_values_of_arguments(
+        self, refused: Any, plate: Path, script: Path, output: Path, tmp_path: Path
+    ) -> None:
+        run = ("run", script, plate, "--output", tmp_path / "o")
+        assert "'Z99' is not a well name: expected one or two letters" in refused(
+            *run, "--wells", "Z99"
+        )
+        for number in ("0", "-3", "x", "1.5"):
+            assert f"'{number}' is not a whole number" in refused(*run, "--workers", number)
+        assert "skimage" in refused("functions", "--library", "scikit")
+        csv = tmp_path / "nowhere" / "t.csv"
+        sentence = refused("table", output, "Measurements", "--csv", csv)
+        assert f"{csv} cannot be written (No such file or directory)" in sentence
+        assert "Errno" not in sentence
+
+    def test_with_json_a_refusal_is_a_document(
+        self, call: Any, plate: Path, script: Path, tmp_path: Path
+    ) -> None:
+        for arguments in (("inspect", tmp_path), ("frobnicate",), ("run", script, plate)):
+            status, document = call(*arguments)
+            assert status == 2
+            assert document["problems"] == [document["error"]]
+        bad = tmp_path / "bad.py"
+        text = script.read_text().replace("sigma", "sigmma").replace("min_area", "min_aera")
+        bad.write_text(text)
+        status, document = call("run", bad, plate, "--output", tmp_path / "o")
+        assert status == 2
+        assert len(document["problems"]) == 2
+        assert "sigmma" in document["error"]
 
 
 def digests(output: Path) -> dict[str, bytes]:

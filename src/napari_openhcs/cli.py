@@ -2,8 +2,8 @@
 
 Each command is one file in :mod:`napari_openhcs.commands`.  People read the plain output;
 ``--json`` gives one JSON document on standard output and nothing else there.  Exit status:
-0 done, 1 the run ended with failed wells, 2 refused (one sentence on standard error),
-130 stopped.
+0 done, 1 the run ended with failed wells, 2 refused (one sentence on standard error, with
+``--json`` also the document ``{"error": …, "problems": […]}``), 130 stopped.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from napari_openhcs import __version__
 from napari_openhcs.commands import COMMANDS
-from napari_openhcs.commands.base import EXIT_REFUSED, EXIT_STOPPED
+from napari_openhcs.commands.base import EXIT_REFUSED, EXIT_STOPPED, print_json
 from napari_openhcs.errors import CompileError, OpenHCSError
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
+class _UsageError(OpenHCSError):
+    """The arguments are not those of any command."""
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that refuses in one sentence."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(EXIT_REFUSED, f"{self.prog}: {message} (see '{self.prog} --help').\n")
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{self.prog}: {message} (see '{self.prog} --help').")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -78,9 +82,10 @@ def main(pipeline: Pipeline | None = None, argv: Sequence[str] | None = None) ->
     int
         Exit status.
     """
-    parser = _parser() if pipeline is None else _script_parser(pipeline)
-    arguments = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
     try:
+        parser = _parser() if pipeline is None else _script_parser(pipeline)
+        arguments = parser.parse_args(given)
         status: int = arguments.execute(arguments)
     except KeyboardInterrupt:
         return EXIT_STOPPED
@@ -89,19 +94,21 @@ def main(pipeline: Pipeline | None = None, argv: Sequence[str] | None = None) ->
         sys.stdout = None
         return 0
     except CompileError as error:
-        return _refuse(error, [problem.message for problem in error.problems], arguments.debug)
+        return _refuse(error, [problem.message for problem in error.problems], given)
     except OpenHCSError as error:
-        return _refuse(error, [str(error)], arguments.debug)
+        return _refuse(error, [str(error)], given)
     except Exception as error:  # noqa: BLE001 - the process boundary: a sentence, not a traceback
         found = f"Unexpected {type(error).__name__}: {error}"
-        sentence = f"{found} (run again with --debug for the traceback)."
-        return _refuse(error, [sentence], arguments.debug)
+        return _refuse(error, [f"{found} (run again with --debug for the traceback)."], given)
     return status
 
 
-def _refuse(error: Exception, sentences: Sequence[str], debug: bool) -> int:
+def _refuse(error: Exception, sentences: Sequence[str], given: Sequence[str]) -> int:
+    """Say why on standard error; with ``--json`` also as a document for the program."""
     for sentence in sentences:
         print(sentence, file=sys.stderr)
-    if debug:
+    if "--debug" in given:
         traceback.print_exception(error)
+    if "--json" in given:
+        print_json({"error": sentences[0], "problems": list(sentences)})
     return EXIT_REFUSED

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_openhcs.axes import parse_well
+from napari_openhcs.errors import PlateError
 from napari_openhcs.frozen import to_json
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ __all__ = ["EXIT_FAILED", "EXIT_REFUSED", "EXIT_STOPPED", "Command"]
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
 EXIT_STOPPED = 130
+
+WIDE = 10_000
+"""Columns of a table that is not folded; it takes no more of them than it has text."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,22 @@ def console() -> Console:
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table for people: aligned columns, plain text where there is no terminal."""
+    """Print a table for people: aligned columns, plain text where there is no terminal.
+
+    Cells are folded to the width of a terminal only: in a file or a pipe each row is a line,
+    so that one can search for a name and copy it.
+    """
     from rich.table import Table
 
+    out = console()
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=out.soft_wrap)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(table)
+    if out.soft_wrap:
+        out.width = WIDE
+    out.print(table)
 
 
 def print_facts(facts: Iterable[tuple[str, Any]]) -> None:
@@ -80,7 +91,11 @@ def comma_list(text: str) -> tuple[str, ...]:
 
 def well_list(text: str) -> tuple[str, ...]:
     """Split ``A1,b02`` into canonical well names."""
-    return tuple(parse_well(part) for part in comma_list(text))
+    try:
+        return tuple(parse_well(part) for part in comma_list(text))
+    except PlateError as error:
+        # The parser shows the text of this class alone.
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
 def human_bytes(count: float) -> str:

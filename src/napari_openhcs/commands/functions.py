@@ -6,6 +6,7 @@ import argparse
 
 from napari_openhcs.axes import VALID_MEMORY_TYPES
 from napari_openhcs.commands.base import Command, console, print_json, print_table
+from napari_openhcs.errors import FunctionNotFoundError
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +18,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _execute(arguments: argparse.Namespace) -> int:
     from napari_openhcs.functions import registry
 
+    libraries = sorted({spec.library for spec in registry.specs().values()})
+    if arguments.library not in (None, *libraries):
+        raise FunctionNotFoundError(
+            f"There is no function library '{arguments.library}': expected one of "
+            f"{', '.join(libraries)}."
+        )
     found = (
         registry.search(arguments.search, limit=1000)
         if arguments.search

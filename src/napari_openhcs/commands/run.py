@@ -39,10 +39,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+    return int(text)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,11 +109,14 @@ def follow_run(pipeline: Pipeline, arguments: argparse.Namespace) -> RunStatus:
 
 
 def print_status(status: RunStatus) -> None:
-    """Print how a run stands: failed wells by sentence, then one line."""
+    """Print how a run stands: failed wells by sentence, why the run ended, then one line."""
     out = console()
     failed = [(name, well) for name, well in status.wells.items() if well.state == "failed"]
     for name, well in failed:
         out.print(f"{name} failed: {well.message}", markup=False)
+    left = any(well.state not in ("done", "failed") for well in status.wells.values())
+    if left and status.state in ("failed", "lost"):
+        out.print(status.message, markup=False)
     done = sum(well.state == "done" for well in status.wells.values())
     word = f"FAILED {len(failed)}/{len(status.wells)}" if failed else status.state.upper()
     out.print(

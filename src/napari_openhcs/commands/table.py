@@ -24,10 +24,11 @@ def _execute(arguments: argparse.Namespace) -> int:
     table = open_results(arguments.output).table(arguments.name)
     if arguments.csv is not None:
         try:
-            csv.write_csv(table, arguments.csv)
+            with arguments.csv.open("wb") as file:
+                csv.write_csv(table, file)
         except OSError as error:
             raise OutputError(
-                f"{arguments.csv} cannot be written ({error}): choose another file."
+                f"{arguments.csv} cannot be written ({error.strerror}): choose another file."
             ) from error
     document = {"name": arguments.name, "rows": table.num_rows, "columns": table.column_names}
     if arguments.json:
