@@ -70,7 +70,18 @@ def test_plate_sizes_grow():
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("Split nuclei", "split_nuclei"), ("../../x", "x"), ("µ", "step")]
+    ("name", "word"),
+    [
+        ("Split nuclei", "split_nuclei"),
+        ("../../x", "x"),
+        ("__2__nd (b)", "2_nd_b"),
+        ("Größe é µm²", "grosse_e_μm2"),
+        ("核", "核"),
+        ("が 細胞", "が_細胞"),
+        ("\N{COMBINING DIAERESIS}\0\n", "step"),
+        ("", "step"),
+        ("x" * 300, "x" * 60),
+    ],
 )
 def test_a_slug_is_fit_for_a_file(name, word):
     assert slug(name) == word

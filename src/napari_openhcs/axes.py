@@ -8,6 +8,7 @@ plane it is; :data:`COMPONENTS` lists those a step can vary, loop over or group 
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import StrEnum
 from typing import Final
 
@@ -39,6 +40,9 @@ VALID_MEMORY_TYPES: Final = (
 
 PLATE_SIZES: Final = ((1, 1), (2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 """Rows and columns of the standard plates (1 to 1536 wells)."""
+
+SLUG_LENGTH: Final = 60
+"""Letters of a name that go into a file's name: in any script they fit into its 255 bytes."""
 
 _WELL = re.compile(r"^([A-Za-z]{1,2})0*([1-9][0-9]?)$")
 
@@ -121,5 +125,16 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def slug(name: str) -> str:
-    """Return `name` as a lower-case word fit for a file: ``Split nuclei`` → ``split_nuclei``."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "step"
+    """Return `name` as a lower-case word fit for a file: ``Split nuclei`` → ``split_nuclei``.
+
+    Accents are left out (``größe`` → ``grosse``), letters of other scripts are kept, and what
+    is longer than :data:`SLUG_LENGTH` letters is cut.
+    """
+    word = "".join(map(_plain, unicodedata.normalize("NFC", name.casefold())))
+    return re.sub(r"[\W_]+", "_", word)[:SLUG_LENGTH].strip("_") or "step"
+
+
+def _plain(letter: str) -> str:
+    """Return a Latin letter without its accents; any other letter as it is."""
+    parts = unicodedata.normalize("NFKD", letter)
+    return parts.encode("ascii", "ignore").decode() if parts[0].isascii() else letter
