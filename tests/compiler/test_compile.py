@@ -118,12 +118,14 @@ def test_explain(make_plate, tmp_path):
     text = explain(compile_pipeline(make_plate(), NUCLEI, output=tmp_path / "out"))
     for line in (
         "Nuclei on tiny (tiff): 2 wells",
+        "plate: 1 field × 2 channels (DAPI, GFP) × 1 z × 1 t",
         "1 Smooth [01_smooth]",
         "  reads    plate/DAPI",
         "  does     lab.smooth(sigma=1.5) plane by plane",
         "           labels = Split nuclei",
         "  gives    table: well, field, label, area, mean_DAPI, mean_GFP",
-        "  labels 'split_nuclei' from 03_split_nuclei in tiny.ome.zarr",
+        "  labels 'split_nuclei' from 03_split_nuclei in tiny.ome.zarr, chunks 40 × 40 px, lz4, "
+        "1 pyramid level\n",
     ):
         assert line in text
 

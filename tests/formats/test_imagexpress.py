@@ -135,6 +135,7 @@ def test_missing_planes_are_reported_at_their_well(tmp_path):
     assert plate.missing == (PlaneKey("A02", "2", "1", 1, 1),)
     (problem,) = plate.problems
     assert (problem.code, problem.well) == ("missing", "A02")
+    assert problem.message.startswith("Well A02 lacks 1 plane that the rest of the plate has: ")
     assert "channel 1" in problem.message
     assert problem.path == names[7]
 
@@ -145,6 +146,7 @@ def test_uneven_fields_are_reported(tmp_path):
     assert [(problem.code, problem.well) for problem in plate.problems] == [
         ("uneven_fields", "A03")
     ]
+    assert plate.problems[0].message.startswith("Well A03 has 1 field where most wells have 2: ")
 
 
 def test_shape_and_dtype_that_differ_are_reported(tmp_path):

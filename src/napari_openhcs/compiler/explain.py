@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 from napari_openhcs.axes import Kind
@@ -145,10 +145,14 @@ def _shortened(wells: list[str]) -> str:
     return ", ".join(wells[:8]) + (f" and {len(wells) - 8} more" if len(wells) > 8 else "")
 
 
+def _some(values: Sized, word: str) -> str:
+    return f"{len(values)} {word}{'' if len(values) == 1 else 's'}"
+
+
 def _layout_lines(plan: CompiledPlate, layout: WellLayout) -> Iterator[str]:
     grid = layout.grid
     yield (
-        f"plate: {len(grid.field)} fields × {len(grid.channel)} channels "
+        f"plate: {_some(grid.field, 'field')} × {_some(grid.channel, 'channel')} "
         f"({_channels(plan, grid.channel)}) × {len(grid.z)} z × {len(grid.t)} t"
     )
     for number, step in enumerate(layout.steps):
@@ -163,7 +167,7 @@ def _layout_lines(plan: CompiledPlate, layout: WellLayout) -> Iterator[str]:
             chunk = output.layout
             text += (
                 f", chunks {chunk.chunks_yx[0]} × {chunk.chunks_yx[1]} px, {chunk.compressor}, "
-                f"{chunk.n_levels} pyramid levels"
+                f"{chunk.n_levels} pyramid level{'s' if chunk.n_levels > 1 else ''}"
             )
         yield text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -203,10 +203,14 @@ def _uneven_fields(planes: Iterable[PlaneKey]) -> Iterable[PlateProblem]:
         if len(found) != usual:
             yield PlateProblem(
                 "uneven_fields",
-                f"Well {well} has {len(found)} field(s) where most wells have {usual}: leave the "
+                f"Well {well} has {_some(found, 'field')} where most wells have {usual}: leave the "
                 "well out, or run it with the fields it has.",
                 well=well,
             )
+
+
+def _some(values: Sized, word: str) -> str:
+    return f"{len(values)} {word}{'' if len(values) == 1 else 's'}"
 
 
 def _missing(planes: Mapping[PlaneKey, PlaneSource]) -> Iterable[PlateProblem]:
@@ -217,7 +221,7 @@ def _missing(planes: Mapping[PlaneKey, PlaneSource]) -> Iterable[PlateProblem]:
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         yield PlateProblem(
             "missing",
-            f"Well {well} lacks {len(keys)} plane(s) that the rest of the plate has: "
+            f"Well {well} lacks {_some(keys, 'plane')} that the rest of the plate has: "
             f"{describe(keys[0])}{more}; leave the well out or add the file.",
             _neighbour(planes, keys[0]),
             well,
