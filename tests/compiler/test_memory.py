@@ -84,6 +84,22 @@ def test_columns(plate, measured, columns, make_plate):
     assert outputs(make_plate(**plate), steps)[-1].columns == columns
 
 
+@pytest.mark.parametrize(
+    ("dtype", "warned"),
+    [("preserve", True), ("uint8", True), ("float32", False), ("native", False)],
+)
+def test_an_image_that_rounding_takes_away_is_pointed_out(
+    make_plate, monkeypatch, lab, dtype, warned
+):
+    monkeypatch.setitem(lab, "smooth", lambda image, sigma=1: image / image.max())
+    plan = compile_pipeline(make_plate(), Pipeline([Step("lab.smooth", name="S", dtype=dtype)]))
+    assert plan.ok
+    assert [item.code for item in plan.problems] == ["rounded_away"] * warned
+    for item in plan.problems:
+        assert "2 different values" in item.message
+        assert "dtype='float32'" in item.message
+
+
 NUCLEI_OF_EACH = Step(["lab.threshold", "lab.label"], name="Nuclei")
 MEASURE_EACH = Step("lab.measure", input_source="plate", inputs={"labels": "Nuclei"})
 

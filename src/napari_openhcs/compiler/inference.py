@@ -8,17 +8,22 @@ be read is passed over: that is its own problem, found when it runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft, step_problem
 from napari_openhcs.compiler.tables import own_object_problems, stored_columns
 from napari_openhcs.compiler.trials import LIMIT_S, Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
-from napari_openhcs.plan import DataPlan, Problem, StepPlan
+from napari_openhcs.plan import Coord, DataPlan, Problem, StepPlan
 
 __all__ = ["infer_outputs"]
+
+FEW, MANY = 2, 32
+"""Different pixel values: so few are left of an image that had so many."""
 
 SIDES = (128, 512)
 """Sides of the crops, px: the first one first, the other where a step fails on it."""
@@ -156,7 +161,34 @@ def _measure(
             f"output has one: set dtype='{max(dtypes)}' on the step."
         )
     shape = _full_shape(draft, trials, trial, step, results[0][1])
-    return replace(step.output, dtype=dtypes.pop(), shape_yx=shape), []
+    output = replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
+    return output, list(_rounding_problems(draft, trial, replace(step, output=output), results))
+
+
+def _rounding_problems(
+    draft: Draft, trial: Trial, step: StepPlan, results: Sequence[tuple[Coord, Result]]
+) -> Iterator[Problem]:
+    """Warn where rounding to whole numbers leaves next to nothing of an image.
+
+    Filters that answer between 0 and 1 give black planes in an integer dtype.
+    """
+    rounded = step.output.dtype is not None and np.dtype(step.output.dtype).kind in "iu"
+    if step.output.kind != Kind.IMAGE or not rounded or step.dtype_policy == "native":
+        return
+    for _, result in results:
+        given = _plane_read(trial, step, result)
+        left = len(np.unique(result.values[0]))
+        if left > FEW or len(np.unique(given)) < MANY:
+            continue
+        values = "one single value" if left == 1 else f"{left} different values"
+        message = (
+            f"gives planes of {values} as {step.output.dtype}, rounded to whole numbers: where its "
+            "values are fractions, set dtype='float32' on the step to keep them."
+        )
+        yield step_problem(
+            step.index + 1, draft.function_step(step), "rounded_away", message, severity="warning"
+        )
+        return
 
 
 def _full_shape(
@@ -186,12 +218,17 @@ def _full_shape(
 def _shapes(
     trial: Trial, step: StepPlan, result: Result
 ) -> tuple[tuple[int, int], tuple[int, int]]:
+    given = _plane_read(trial, step, result).shape
+    found = result.values[0].shape
+    return (given[0], given[1]), (found[0], found[1])
+
+
+def _plane_read(trial: Trial, step: StepPlan, result: Result) -> np.ndarray:
+    """Return a plane that a step read to give `result`."""
     grid = trial.source_grid(step.source)
     at = result.coords[0]
     inside = at if all(getattr(at, name) in grid.values(name) for name in at._fields) else None
-    given = trial.plane(step.source.dataset, inside or next(grid.coords())).shape
-    found = result.values[0].shape
-    return (given[0], given[1]), (found[0], found[1])
+    return trial.plane(step.source.dataset, inside or next(grid.coords()))
 
 
 def _shape_faults(draft: Draft, step: StepPlan) -> Iterator[Problem]:
