@@ -94,9 +94,9 @@ def test_the_command_writes_a_catalogue(
     assert establish.main(["--library", "trouble", *only]) == 0
     assert "+ trouble_library.fine: plane" in capsys.readouterr().out
     assert not folder.exists()
-    assert establish.main(["--library", "torch", "--folder", str(folder)]) == 0
-    written = next(folder.glob("torch-*.json"))
-    assert len(read_catalogue(written).functions) >= 4
+    assert establish.main(["--library", "native", "--folder", str(folder)]) == 0
+    (written,) = folder.glob("native-*.json")
+    assert len(read_catalogue(written).functions) > 50
 
 
 def test_a_library_that_is_not_here_cannot_be_established(
