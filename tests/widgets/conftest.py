@@ -146,3 +146,17 @@ def wait(qtbot: object) -> Callable[..., None]:
             time.sleep(0.005)
 
     return until
+
+
+@pytest.fixture
+def results(plate: Plate, tmp_path_factory: pytest.TempPathFactory) -> object:
+    """Results of wells A01 and A02 of the plate: two images, labels "Nuclei", a table."""
+    from napari_openhcs.ome_zarr.results import open_results
+    from napari_openhcs.plan import Grid
+    from napari_openhcs.testing.ome_zarr import example_plan, write_example
+
+    grid = Grid(("1", "2"), ("1", "2"), (0,), (0,))
+    output = tmp_path_factory.mktemp("results")
+    plan = example_plan(output, wells=("A01", "A02"), grid=grid, shape_yx=plate.shape_yx)
+    write_example(plan)
+    return open_results(output)

@@ -17,6 +17,7 @@ from napari_openhcs.layer_data import LayerData, ShownPlanes, raw_layers
 from napari_openhcs.result_layers import LABELS, result_layers
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import Latest, listen, report_error, session_of, unwrapped
+from napari_openhcs.widgets.viewer_parts import scale_bar_of
 
 if TYPE_CHECKING:
     from napari_openhcs.ome_zarr.results import Results
@@ -90,6 +91,9 @@ class WellLayers(QObject):
         for layer in self._viewer.layers:
             if key_of(layer).startswith(LABELS):
                 layer.visible = shown
+        for key, look in self._looks.items():
+            if key.startswith(LABELS):
+                look["visible"] = shown
 
     def refresh(self) -> None:
         """Show the tuned well."""
@@ -103,8 +107,8 @@ class WellLayers(QObject):
         self._raw.cancel()
         self._planes.clear()
         self._contrast.clear()
-        self._looks.clear()
         self._remove(RAW)
+        self._looks.clear()
         self.shown = ("", "")
 
     def _tuned_changed(self, _: object) -> None:
@@ -149,7 +153,7 @@ class WellLayers(QObject):
         self.shown = (well, field)
         self._tell(found)
         if first and any(layer.data is not None for layer in found):
-            self._viewer.scale_bar.visible = True
+            scale_bar_of(self._viewer).visible = True
             self._viewer.reset_view()
 
     # Results

@@ -11,6 +11,7 @@ from napari_openhcs.layer_data import placing
 from napari_openhcs.result_layers import LABELS
 from napari_openhcs.widgets.bridge import unwrapped
 from napari_openhcs.widgets.layers import key_of
+from napari_openhcs.widgets.viewer_parts import camera_of
 
 __all__ = ["ObjectLink"]
 
@@ -109,7 +110,7 @@ class ObjectLink(QObject):
 
     def _bring_into_sight(self, place: tuple[float, float], diameter: float) -> None:
         """Move the camera only where the object lies outside of what it shows."""
-        camera = self._viewer.camera
+        camera = camera_of(self._viewer)
         canvas = self._viewer.window._qt_viewer.canvas.native
         for axis, pixels in ((-2, canvas.height()), (-1, canvas.width())):
             half = pixels / 2 / camera.zoom
