@@ -76,6 +76,20 @@ class _Relay(QObject):
 
     finished = Signal(object, object)
 
+    def __init__(self, owner: Background, on_done: Done | None, on_error: Failed | None) -> None:
+        super().__init__(owner)
+        self._owner = owner
+        self._on_done, self._on_error = on_done, on_error
+        # A method of this object: Qt drops the call when the object is gone by then.
+        self.finished.connect(self._deliver)
+
+    def _deliver(self, result: Any, error: Exception | None) -> None:
+        self._owner.forget(self)
+        if error is not None and self._on_error is not None:
+            self._on_error(error)
+        elif error is None and self._on_done is not None:
+            self._on_done(result)
+
 
 class Background(QObject):
     """Runs functions in threads for one owner.
@@ -101,21 +115,16 @@ class Background(QObject):
         self, function: Callable[[], Any], on_done: Done | None, on_error: Failed | None
     ) -> None:
         """Call `function` in a thread, then one of the callbacks on the GUI thread."""
-        relay = _Relay(self)
+        relay = _Relay(self, on_done, on_error)
         self._relays.add(relay)
-
-        def finish(result: Any, error: Exception | None) -> None:
-            self._relays.discard(relay)
-            relay.deleteLater()
-            if error is not None and on_error is not None:
-                on_error(error)
-            elif error is None and on_done is not None:
-                on_done(result)
-
-        relay.finished.connect(finish)
         threading.Thread(
             target=_work, args=(function, relay), name="openhcs-background", daemon=True
         ).start()
+
+    def forget(self, relay: _Relay) -> None:
+        """Count a function as done; its result has arrived."""
+        self._relays.discard(relay)
+        relay.deleteLater()
 
 
 def _work(function: Callable[[], Any], relay: _Relay) -> None:
