@@ -143,14 +143,21 @@ def test_layers_of_others_are_left_alone(opened, viewer, session, plate, wait):
 def test_results_lie_on_the_tuned_field(opened, viewer, session, results, wait):
     session.set_results(results)
     wait(lambda: not opened.busy)
-    assert keys(viewer)[2:] == ["result/image/0", "result/image/1", "result/labels/Nuclei"]
+    own = ["result/image/0", "result/image/1", "result/labels/Nuclei"]
+    assert keys(viewer)[2:] == ["result/other fields/Nuclei", *own]
     labels = layer_of(viewer, "result/labels/Nuclei")
     assert tuple(labels.scale) == (0.5, 0.5)
     assert list(labels.features["area"]) == [10.0, 20.0, 30.0]
     assert not labels.editable
     assert not layer_of(viewer, "result/image/0").visible
+    opened.set_mosaic(False)
+    wait(lambda: not opened.busy)
+    assert keys(viewer)[2:] == own
+    opened.set_mosaic(True)
+    wait(lambda: not opened.busy)
     opened.show_results(False)
     assert not labels.visible
+    assert not layer_of(viewer, "result/other fields/Nuclei").visible
     go(session, opened, wait, "B01")  # which was not run
     assert keys(viewer) == ["raw/1", "raw/2"]
     opened.show_results(True)

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_openhcs.layer_data import LayerData, ShownPlanes, raw_layers
-from napari_openhcs.result_layers import LABELS, result_layers
+from napari_openhcs.result_layers import (
+    LABELS,
+    OTHER_FIELDS,
+    other_field_layers,
+    result_layers,
+)
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import Latest, listen, report_error, session_of, unwrapped
 from napari_openhcs.widgets.viewer_parts import scale_bar_of
 
 if TYPE_CHECKING:
     from napari_openhcs.ome_zarr.results import Results
+    from napari_openhcs.plate import Plate
 
 __all__ = ["WellLayers", "key_of", "well_layers_of"]
 
@@ -31,6 +37,7 @@ FIXED = (*LOOK, "name", "multiscale")
 """Options that are given to a new layer only."""
 
 RAW, RESULT = "raw/", "result/"
+ALL_LABELS = (LABELS, OTHER_FIELDS)
 
 
 class WellLayers(QObject):
@@ -83,16 +90,16 @@ class WellLayers(QObject):
         """Show all fields of the well placed by stage position, or the tuned field alone."""
         if mosaic != self.mosaic:
             self.mosaic = mosaic
-            self._refresh_raw()
+            self.refresh()
 
     def show_results(self, shown: bool) -> None:
         """Show or hide the labels of results, those of other wells and runs included."""
         self._results_visible = shown
         for layer in self._viewer.layers:
-            if key_of(layer).startswith(LABELS):
+            if key_of(layer).startswith(ALL_LABELS):
                 layer.visible = shown
         for key, look in self._looks.items():
-            if key.startswith(LABELS):
+            if key.startswith(ALL_LABELS):
                 look["visible"] = shown
 
     def refresh(self) -> None:
@@ -165,13 +172,15 @@ class WellLayers(QObject):
             self._remove(RESULT)
             self.results_shown.emit()
             return
-        cache, report = self._result_planes, self._damaged.emit
+        cache, report, mosaic = self._result_planes, self._damaged.emit, self.mosaic
         plate = self._session.plate
         own = plate is not None and Path(plate.root) == results.plate_path
         self._results.request(
             lambda: [
                 layer
-                for layer in _layers_of(results, tuned.well, tuned.field, cache, report)
+                for layer in _layers_of(
+                    results, plate if mosaic else None, tuned.well, tuned.field, cache, report
+                )
                 # Where the results are the open plate, their images are shown already.
                 if not (own and layer.kind == "image")
             ],
@@ -241,7 +250,7 @@ class WellLayers(QObject):
         selected = set(self._viewer.layers.selection)
         add = self._viewer.add_labels if item.kind == "labels" else self._viewer.add_image
         options = {**item.options, **self._looks.pop(item.key, {})}
-        if item.key.startswith(LABELS):
+        if item.key.startswith(ALL_LABELS):
             options["visible"] = self._results_visible and options.get("visible", True)
         layer = add(item.data, **{name: v for name, v in options.items() if v is not None})
         if item.kind == "labels":
@@ -281,11 +290,21 @@ def _update(layer: Any, item: LayerData) -> None:
 
 
 def _layers_of(
-    results: Results, well: str, field: str, cache: ShownPlanes, report: Any
+    results: Results,
+    mosaic: Plate | None,
+    well: str,
+    field: str,
+    cache: ShownPlanes,
+    report: Any,
 ) -> list[LayerData]:
+    """Return the result layers of a field; with those of the others where a plate is given."""
     fields = results.fields(well)
-    field = field if field in fields else fields[0]
-    return result_layers(results, well, field, cache=cache, report=report)
+    shown = field if field in fields else fields[0]
+    found = result_layers(results, well, shown, cache=cache, report=report)
+    if mosaic is None:
+        return found
+    others = other_field_layers(results, mosaic, well, field, cache=cache, report=report)
+    return [*others, *found]
 
 
 def well_layers_of(viewer: Any) -> WellLayers:
