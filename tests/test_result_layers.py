@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.ome_zarr.results import open_results
 from napari_openhcs.plan import Coord
-from napari_openhcs.result_layers import result_layers
+from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
+from napari_openhcs.result_layers import other_field_layers, result_layers
 from napari_openhcs.testing.ome_zarr import ExamplePixels, example_plan, write_example
 
 
@@ -75,3 +77,36 @@ def test_damage_is_a_sentence(plan, results):
     assert np.count_nonzero(layer.data[0]) == 0
     assert heard
     assert "Nuclei" in heard[0]
+
+
+def plate_of(shape_yx, positions=()):
+    """A raw plate of one well and two fields of this size."""
+    keys = [PlaneKey("A01", field, "1", 1, 1) for field in ("1", "2")]
+    return Plate(
+        root="/raw", name="raw", format="imagexpress", channels=(Channel("1", "DAPI"),),
+        planes=FrozenMapping({key: PlaneSource("gone.tif") for key in keys}),
+        shape_yx=shape_yx, dtype="uint16", n_rows=1, n_columns=1, pixel_size_um=0.5,
+        positions_um=FrozenMapping(positions),
+    )  # fmt: skip
+
+
+def test_other_fields_lie_around_the_one_that_is_tuned(plan, results):
+    stage = {"A01/1": (0.0, 0.0), "A01/2": (50.0, 10.0)}
+    plate = plate_of((100, 120), stage)
+    (layer,) = other_field_layers(results, plate, "A01", "1")
+    output = next(item for item in plan.contexts["A01"].layout.outputs if item.role == "labels")
+    other = ExamplePixels("A01").array(output, Coord("2", "1", 1, 1))
+    canvas = layer.data[0]
+    assert canvas.shape == (120, 220)
+    np.testing.assert_array_equal(canvas[20:, 100:], other)
+    assert not canvas[:20].any()
+    assert not canvas[:, :100].any()
+    (layer,) = other_field_layers(results, plate, "A01", "2")
+    assert layer.options["translate"] == (0.0, -10.0, -50.0)
+    assert layer.options["scale"] == (2.0, 0.5, 0.5)
+    assert "features" not in layer.options
+
+
+def test_other_fields_of_another_size_are_left_out(results):
+    assert other_field_layers(results, plate_of((50, 60)), "A01", "1") == []
+    assert other_field_layers(results, plate_of((100, 120)), "A01", "9") == []

@@ -30,6 +30,7 @@ __all__ = [
     "ShownPlanes",
     "colormap_of",
     "contrast_of",
+    "corners",
     "hatch",
     "placing",
     "raw_layers",
@@ -188,17 +189,17 @@ class _Composer:
         return pixels
 
 
-def _corners(plate: Plate, well: str, fields: Sequence[str]) -> dict[str, tuple[int, int]]:
+def corners(plate: Plate, well: str, fields: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return (row, column) in px of each field's corner: by stage position, else in a square."""
     rows, columns = plate.shape_yx
     stage = [plate.positions_um.get(f"{well}/{name}") for name in fields]
     if plate.pixel_size_um and all(place is not None for place in stage):
         places = np.array(stage, float) / plate.pixel_size_um
-        corners = np.rint(places - places.min(axis=0)).astype(int)[:, ::-1]
-        height, width = corners.max(axis=0) + np.array(plate.shape_yx)
+        found = np.rint(places - places.min(axis=0)).astype(int)[:, ::-1]
+        height, width = found.max(axis=0) + np.array(plate.shape_yx)
         # Fields far apart would make a picture of mostly nothing.
         if height * width <= SPARSEST * len(fields) * rows * columns:
-            return {name: (int(r), int(c)) for name, (r, c) in zip(fields, corners, strict=True)}
+            return {name: (int(r), int(c)) for name, (r, c) in zip(fields, found, strict=True)}
     side = math.ceil(math.sqrt(len(fields)))
     return {
         name: (number // side * rows, number % side * columns) for number, name in enumerate(fields)
@@ -224,7 +225,7 @@ class _Well:
 
     def __init__(self, plate: Plate, well: str, fields: tuple[str, ...]) -> None:
         self.plate, self.well, self.fields = plate, well, fields
-        self.corners = _corners(plate, well, fields) if len(fields) > 1 else {fields[0]: (0, 0)}
+        self.corners = corners(plate, well, fields) if len(fields) > 1 else {fields[0]: (0, 0)}
         last_row, last_column = np.max(list(self.corners.values()), axis=0)
         self.shape_yx = (int(last_row) + plate.shape_yx[0], int(last_column) + plate.shape_yx[1])
         axes = {"t": plate.t, "z": plate.z}

@@ -7,8 +7,9 @@ which napari's features table and status line show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from napari_openhcs.layer_data import (
     ShownPlanes,
     colormap_of,
     contrast_of,
+    corners,
     hatch,
 )
 from napari_openhcs.storage import LazyStack
@@ -26,11 +28,15 @@ from napari_openhcs.storage import LazyStack
 if TYPE_CHECKING:
     from napari_openhcs.ome_zarr.read import ImageChannel, LazyImage
     from napari_openhcs.ome_zarr.results import Results
+    from napari_openhcs.plate import Plate
 
-__all__ = ["LABELS", "result_layers"]
+__all__ = ["LABELS", "OTHER_FIELDS", "other_field_layers", "result_layers"]
 
 LABELS = "result/labels/"
 """Beginning of the keys of label layers."""
+
+OTHER_FIELDS = "result/other fields/"
+"""Beginning of the keys of layers with the labels of a well's other fields."""
 
 LARGEST_SINGLE_LEVEL = 4096
 """Images with more rows or columns than this are shown through their pyramid."""
@@ -194,3 +200,109 @@ def _rows(results: Results, well: str, field: str) -> dict[str, dict[str, np.nda
             # "index" is how napari knows which label a row belongs to.
             found[labels] = {"index": columns["label"], **columns}
     return found
+
+
+class _MosaicLabels(NamedTuple):
+    """One plane of the labels of all fields of a well but one."""
+
+    store: str
+    well: str
+    without: str
+    name: str
+    number: int
+
+
+def other_field_layers(
+    results: Results,
+    plate: Plate,
+    well: str,
+    field: str,
+    *,
+    cache: ShownPlanes | None = None,
+    report: Report | None = None,
+) -> list[LayerData]:
+    """Return the labels of a well's other fields, placed around `field` as the raw mosaic is.
+
+    They carry no rows: label numbers begin anew in each field.
+
+    Parameters
+    ----------
+    results : Results
+    plate : Plate
+        The raw plate, for where the fields lie.
+    well, field : str
+        The field lies at (0, 0) and is left out.
+    cache, report
+        As :func:`result_layers`.
+
+    Raises
+    ------
+    StoreError
+        The well is not among the results, or its metadata is damaged.
+    """
+    cache = ShownPlanes() if cache is None else cache
+    places = corners(plate, well, plate.fields_of(well))
+    others = [name for name in results.fields(well) if name in places and name != field]
+    if field not in places or not others:
+        return []
+    last = np.max(list(places.values()), axis=0)
+    shape = (int(last[0]) + plate.shape_yx[0], int(last[1]) + plate.shape_yx[1])
+    found = (
+        _other_layer(results, (well, field, name), others, places, shape, cache, report)
+        for name in results.label_names
+    )
+    # Labels of another size than the raw fields have no place in their mosaic.
+    return [layer for layer, size in found if size == plate.shape_yx]
+
+
+def _other_layer(
+    results: Results,
+    what: tuple[str, str, str],
+    others: Sequence[str],
+    places: Mapping[str, tuple[int, int]],
+    shape_yx: tuple[int, int],
+    cache: ShownPlanes,
+    report: Report | None,
+) -> tuple[LayerData, tuple[int, ...]]:
+    """Return the layer of one name, and the rows and columns of a field of it."""
+    well, field, name = what
+    levels = {}
+    for other in others:
+        levels[other] = _Levels(results.labels(name, well, other), {}, cache, fill_labels=True)
+        levels[other].report = report
+    first = levels[others[0]]
+    grid = first.stacks[0].shape[:-2]
+    planes = [
+        _MosaicLabels(str(results.plate_path), well, field, name, number)
+        for number in range(math.prod(grid))
+    ]
+    read = _composer({other: item.stacks[0] for other, item in levels.items()}, places, shape_yx)
+    stack: LazyStack[_MosaicLabels] = LazyStack(
+        planes, grid, shape_yx, first.stacks[0].dtype, read, cache=cache
+    )
+    row, column = places[field]
+    key = f"{OTHER_FIELDS}{name}"
+    options = {
+        **_options(first, key, f"{name}, other fields"),
+        "multiscale": False,
+        "opacity": 0.6,
+        "translate": (*(0.0,) * len(grid), -row * first.scale[-2], -column * first.scale[-1]),
+    }
+    return LayerData(key, "labels", stack, options), first.stacks[0].shape[-2:]
+
+
+def _composer(
+    stacks: Mapping[str, LazyStack[Any]],
+    places: Mapping[str, tuple[int, int]],
+    shape_yx: tuple[int, int],
+) -> Callable[[_MosaicLabels], np.ndarray]:
+    def compose(mosaic: _MosaicLabels) -> np.ndarray:
+        canvas = np.zeros(shape_yx, next(iter(stacks.values())).dtype)
+        for field, stack in stacks.items():
+            row, column = places[field]
+            plane = stack.plane(mosaic.number)
+            here = canvas[row : row + plane.shape[0], column : column + plane.shape[1]]
+            np.copyto(here, plane, where=plane > 0)
+        return canvas
+
+    return compose

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("napari")
 
 from napari_openhcs.widgets.bridge import session_of
-from napari_openhcs.widgets.layers import well_layers_of
+from napari_openhcs.widgets.layers import key_of, well_layers_of
 from napari_openhcs.widgets.results_browser import ResultsBrowser
 
 pytestmark = pytest.mark.window
@@ -66,8 +66,7 @@ def test_a_row_leads_to_its_well_field_and_object(opened, wait):
     browser.view.clicked.emit(browser.model.index(last, 0))
     assert (session.state.tuned.well, session.state.tuned.field) == (well, field)
     wait(lambda: layers.shown == (well, field) and not layers.busy)
-    shown = [layer for layer in viewer.layers if layer.name.startswith("Result: ")]
-    labels = next(layer for layer in shown if hasattr(layer, "selected_label"))
+    labels = next(layer for layer in viewer.layers if key_of(layer).startswith("result/labels/"))
     assert label in set(labels.features["label"])
 
 
