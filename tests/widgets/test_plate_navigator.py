@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 pytest.importorskip("napari")
 
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QFileDialog
 
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.plate import PlateProblem
 from napari_openhcs.runner.status import RunPhase, RunStatus, WellPhase, WellStatus
 from napari_openhcs.sample_data import write_sample_plate
 from napari_openhcs.widgets.bridge import session_of
-from napari_openhcs.widgets.plate_navigator import PlateNavigator
+from napari_openhcs.widgets.plate_navigator import COUNT_KEY, PlateNavigator
 
 pytestmark = pytest.mark.window
 
@@ -128,3 +132,56 @@ def test_missing_planes_are_said_once_with_their_number(window, tmp_path, wait):
     warnings = [message.text for message in said if message.severity == "warning"]
     assert len(warnings) == len(set(warnings))
     assert "missing" in warnings[0]
+
+
+def test_wells_are_coloured_by_what_was_measured_once_it_is_read(window, plate, results, wait):
+    _, navigator, session = window
+    session.set_plate(plate)
+    navigator.color_by(COUNT_KEY)
+    session.set_results(results)
+    wait(lambda: navigator.color_box.currentText() == "object count")
+    assert navigator.legend.text() == "6 to 7"
+    assert "object count: 6" in navigator.grid._tips["A01"]
+    assert navigator.grid._colors["B01"] != navigator.grid._colors["A01"]  # no value
+    navigator.grab()
+    session.set_results(None)
+    assert navigator.color_box.currentData() == "state"
+
+
+def test_what_is_odd_about_the_files_is_kept_in_the_tooltip(window, plate):
+    _, navigator, session = window
+    planes = dict(plate.planes)
+    planes.pop(next(iter(planes)))
+    problem = PlateProblem("unknown_file", "notes.tif is not part of the plate.")
+    session.set_plate(dataclasses.replace(plate, planes=FrozenMapping(planes), problems=(problem,)))
+    tip = navigator.title.toolTip()
+    assert "1 plane of the plate is missing, such as well A01, field 1" in tip
+    assert "notes.tif is not part of the plate." in tip
+
+
+def test_closing_the_plate_leads_back_to_the_first_page(window, plate):
+    _, navigator, session = window
+    session.set_plate(plate)
+    assert navigator._pages.currentIndex() == 1
+    session.set_plate(None)
+    assert navigator._pages.currentIndex() == 0
+    assert navigator.title.text() == ""
+
+
+def test_a_pipeline_can_be_opened_first_and_a_wrong_one_is_refused(
+    window, toy_registry, tmp_path, monkeypatch
+):
+    _, navigator, session = window
+    canary, script = tmp_path / "canary", tmp_path / "pipeline.py"
+    script.write_text(f"open({str(canary)!r}, 'w')")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(script), ""))
+    said = []
+    session.message.connect(said.append)
+    navigator.choose_pipeline()
+    assert said[-1].severity == "error"
+    assert not canary.exists()
+    session.add_function("toy.smooth")
+    session.export_script(script)
+    session.remove_step(0)
+    navigator.choose_pipeline()
+    assert [step.title for step in session.pipeline] == ["Smooth"]

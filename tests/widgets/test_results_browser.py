@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import time
 
 import pytest
 
 pytest.importorskip("napari")
 
+from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.runner.status import RunPhase, RunStatus, WellPhase, WellStatus
 from napari_openhcs.widgets.bridge import session_of
 from napari_openhcs.widgets.layers import key_of, well_layers_of
 from napari_openhcs.widgets.results_browser import ResultsBrowser
@@ -97,3 +100,22 @@ def test_a_folder_without_results_is_refused_in_a_sentence(window, tmp_path, wai
     wait(lambda: said)
     assert said[-1].severity == "error"
     assert str(tmp_path) in said[-1].text
+
+
+def test_a_run_that_goes_on_is_looked_at_now_and_then(window, monkeypatch):
+    _, browser, _, session = window
+    opened = []
+    monkeypatch.setattr(browser, "open_path", opened.append)
+
+    def show(phase, n_done, waited):
+        monkeypatch.setattr(browser, "_opened_at", time.monotonic() - waited)
+        done = WellStatus(WellPhase.DONE, 1.0, 1)
+        wells = FrozenMapping({f"A{n + 1:02d}": done for n in range(n_done)})
+        session.accept_run(RunStatus(phase, wells, output="/out"))
+
+    show(RunPhase.RUNNING, 1, waited=0)
+    assert opened == []
+    show(RunPhase.RUNNING, 2, waited=60)
+    assert opened == ["/out"]
+    show(RunPhase.DONE, 3, waited=0)
+    assert opened == ["/out", "/out"]

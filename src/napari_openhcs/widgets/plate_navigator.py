@@ -339,10 +339,10 @@ def _oddities(plate: Plate) -> list[str]:
     """Return what is odd about a plate's files, one sentence each, at most 30."""
     found = [problem.message for problem in plate.problems]
     if plate.missing:
-        first = plate.missing[0]
+        first, number = plate.missing[0], len(plate.missing)
         found.insert(
             0,
-            f"{_count(len(plate.missing), 'plane')} of the plate are missing, such as well "
-            f"{first.well}, field {first.field}, channel {first.channel}.",
+            f"{_count(number, 'plane')} of the plate {'is' if number == 1 else 'are'} missing, "
+            f"such as well {first.well}, field {first.field}, channel {first.channel}.",
         )
     return found[:30]
