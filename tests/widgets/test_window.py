@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("napari")
 
 from napari_openhcs.api import run
+from napari_openhcs.errors import PlateError
 from napari_openhcs.pipeline.templates import count_nuclei
 from napari_openhcs.sample_data import write_sample_plate
 from napari_openhcs.widgets import window as module
@@ -112,3 +113,55 @@ def test_results_without_their_raw_plate_say_so(viewer, folders, tmp_path):
 def test_without_a_viewer_nothing_is_shown(monkeypatch):
     monkeypatch.setattr(module.napari, "current_viewer", lambda: None)
     assert show_path("anything") is False
+
+
+def test_the_panel_below_folds_to_its_tabs_and_unfolds(viewer):
+    workbench = open_workbench(viewer)
+    settle(workbench, calm=0.2)
+    assert workbench.folded
+    low = workbench.tabs.height()
+    workbench.tabs.tabBarClicked.emit(0)
+    settle(workbench, calm=0.2)
+    assert workbench.tabs.height() > 2 * low
+    workbench.tabs.tabBarClicked.emit(0)
+    settle(workbench, calm=0.2)
+    assert workbench.tabs.height() == low
+
+
+def test_the_workbench_leaves_with_both_docks_and_comes_back(viewer, folders, qtbot):
+    workbench = open_workbench(viewer)
+    workbench.show_path(folders[0])
+    settle(workbench, calm=0.3)
+    workbench._dock().destroyOnClose()
+    qtbot.wait(50)
+    assert "OpenHCS run and results" not in viewer.window.dock_widgets
+    again = open_workbench(viewer)
+    assert again is not workbench
+    assert again.session.plate.name == "screen"
+    settle(again, calm=0.3)
+    assert names(viewer, "raw/") == ["DAPI", "GFP"]
+
+
+def test_wells_take_the_colours_of_another_theme(viewer, folders):
+    workbench = open_workbench(viewer)
+    workbench.show_path(folders[0])
+    settle(workbench, calm=0.3)
+    dark = workbench.navigator.grid._colors["A01"]
+    viewer.theme = "light"
+    assert workbench.navigator.grid._colors["A01"] != dark
+
+
+@pytest.mark.parametrize("place", ["nowhere", "empty"])
+def test_a_path_that_cannot_be_opened_is_refused_before_a_window_opens(
+    place, tmp_path, monkeypatch
+):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(module.napari, "Viewer", lambda **_: pytest.fail("a window was opened"))
+    with pytest.raises(PlateError, match=str(tmp_path / place)):
+        module.open_window(tmp_path / place)
+
+
+def test_a_picture_of_the_window_is_taken(folders, tmp_path, monkeypatch, make_napari_viewer):
+    monkeypatch.setattr(module.napari, "Viewer", make_napari_viewer)
+    module.open_window(folders[1], screenshot=tmp_path / "window.png")
+    assert (tmp_path / "window.png").stat().st_size > 50_000

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.plate import Plate
 from napari_openhcs.session import Session, Tuned
-from napari_openhcs.widgets.bridge import Background, listen, report_error, session_of
+from napari_openhcs.widgets.bridge import Background, listen, report_error, session_of, unwrapped
 from napari_openhcs.widgets.layers import well_layers_of
 from napari_openhcs.widgets.message_line import MessageLine
 from napari_openhcs.widgets.plate_grid import PlateGrid
@@ -62,6 +62,10 @@ class PlateNavigator(QWidget):
         listen(self, self._session.wells_selected, self._show_selected)
         listen(self, self._session.run_changed, self._run_changed)
         self._values.changed.connect(self._refill_choices)
+        if napari_viewer is not None:
+            theme, callback = unwrapped(napari_viewer).events.theme, self._theme_changed
+            theme.connect(callback)
+            self.destroyed.connect(lambda: theme.disconnect(callback))
         self._show_plate(self._session.plate)
         self.setAcceptDrops(True)
 
@@ -278,6 +282,9 @@ class PlateNavigator(QWidget):
 
     def _show_selected(self, wells: tuple[str, ...]) -> None:
         self.grid.set_selected(wells)
+
+    def _theme_changed(self, _: object) -> None:
+        self._color()
 
     def _run_changed(self, _: object) -> None:
         self._color()

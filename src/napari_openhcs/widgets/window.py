@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.widgets.bridge import unwrapped
-from napari_openhcs.widgets.workbench import Workbench
+from napari_openhcs.widgets.workbench import Workbench, read_path
 
 __all__ = ["Workbench", "open_sample_plate", "open_window", "open_workbench", "settle", "show_path"]
 
@@ -66,10 +66,12 @@ def open_window(path: str | Path, *, screenshot: Path | None = None) -> None:
         raise OpenHCSError(
             "There is no display to open a window on: run on a desktop, or with xvfb-run."
         )
+    # Before any window: a refusal belongs where the path was typed.
+    found = read_path(Path(path))
     viewer = napari.Viewer(title="napari-openhcs", show=True)
     viewer.window.resize(1440, 900)
     workbench = open_workbench(viewer)
-    workbench.show_path(path)
+    workbench.show_found(found)
     if screenshot is None:
         napari.run()
         return

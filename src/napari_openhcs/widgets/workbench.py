@@ -23,7 +23,7 @@ from napari_openhcs.widgets.plate_navigator import COUNT_KEY, PlateNavigator
 from napari_openhcs.widgets.results_browser import ResultsBrowser
 from napari_openhcs.widgets.run_monitor import RunMonitor
 
-__all__ = ["Workbench"]
+__all__ = ["Found", "Workbench", "read_path"]
 
 BOTTOM = "OpenHCS run and results"
 SIDE_WIDTH = 334
@@ -207,12 +207,13 @@ class Workbench(QWidget):
         """Open a plate, or the output of a run with its plate and pipeline."""
         self.session.say(f"Reading {Path(path).name}…")
         self._background.run(
-            lambda: _read(Path(path)),
-            self._show,
+            lambda: read_path(Path(path)),
+            self.show_found,
             lambda error: report_error(self.session, error),
         )
 
-    def _show(self, found: _Found) -> None:
+    def show_found(self, found: Found) -> None:
+        """Show what a path led to."""
         self.session.say(found.message, "warning" if found.message else "info")
         if found.plate is not None:
             self.session.set_plate(found.plate)
@@ -232,7 +233,7 @@ class Workbench(QWidget):
             self.session.say(found.message, "warning")
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What a path led to; `run` is the output folder of a run, `message` what is missing."""
 
     plate: Any
@@ -242,16 +243,22 @@ class _Found(NamedTuple):
     message: str = ""
 
 
-def _read(path: Path) -> _Found:
-    """Read a plate, or results with raw plate, pipeline and run where they are still there."""
+def read_path(path: Path) -> Found:
+    """Read a plate, or results with raw plate, pipeline and run where they are still there.
+
+    Raises
+    ------
+    OpenHCSError
+        The path is neither, or damaged.
+    """
     from napari_openhcs.formats import open_plate
     from napari_openhcs.ome_zarr.results import open_results
 
     if not _holds_results(path):
-        return _Found(open_plate(path))
+        return Found(open_plate(path))
     results = open_results(path)
     if not results.plate.own and not results.label_names and not results.table_names:
-        return _Found(open_plate(path))
+        return Found(open_plate(path))
     root, message = results.plate_root, ""
     if root is None or not root.exists():
         if root is not None:
@@ -261,7 +268,7 @@ def _read(path: Path) -> _Found:
         root = results.plate_path
     pipeline, problem = _pipeline_of(results)
     run = str(results.output) if (results.output / ".openhcs").is_dir() else ""
-    return _Found(open_plate(root), results, pipeline, run, message or problem)
+    return Found(open_plate(root), results, pipeline, run, message or problem)
 
 
 def _holds_results(path: Path) -> bool:
