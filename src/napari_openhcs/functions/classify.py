@@ -189,6 +189,7 @@ def _observe(runner: _Runner, hints: Hints) -> list[Observation]:
         for ndim in (hints.ndims or (2, 3))
         for kind in (hints.input_kinds or tuple(DTYPES))
         for dtype in DTYPES[kind]
+        if not hints.dtypes or dtype in hints.dtypes
     ]
 
 

@@ -156,7 +156,7 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
     (r"feature\.canny$", replace(TO_MASK, arrays={"mask": MASK})),
     # A volume takes minutes with the default window.
     (r"restoration\.denoise_nl_means$", replace(ON_IMAGE, ndims=(2,), units={"sigma": ""})),
-    (r"restoration\.denoise_bilateral$", replace(ON_IMAGE, ndims=(2,))),
+    (r"restoration\.denoise_bilateral$", replace(ON_IMAGE, ndims=(2,), unit_scaled=True)),
     # In three dimensions the last axis would be taken for colours.
     (r"restoration\.denoise_tv_bregman$", replace(ON_IMAGE, ndims=(2,))),
     (r"restoration\.rolling_ball$",

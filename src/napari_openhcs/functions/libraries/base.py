@@ -52,6 +52,8 @@ class Hints:
         None: as found by running.
     unit_scaled : bool or None
         None: as found by running.
+    dtypes : tuple of str
+        Pixel types of the first array on which the result is right; empty: all that run.
     units, limits : mapping of parameter
         See :func:`~napari_openhcs.functions.declare.declare`.
     choices : mapping of parameter to tuple
@@ -72,6 +74,7 @@ class Hints:
     stack_component: str = "z"
     unit_scaled: bool | None = None
     ndims: tuple[int, ...] = ()
+    dtypes: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=FrozenMapping)
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=FrozenMapping)
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=FrozenMapping)

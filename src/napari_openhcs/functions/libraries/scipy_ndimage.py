@@ -80,6 +80,11 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
             ndims=(2,),
         ),
     ),
+    # Between their axes these round to the pixel type of the image: integers overflow there.
+    (
+        r"^gaussian_(laplace|gradient_magnitude)$",
+        Hints(input_kinds=(Kind.IMAGE,), dtypes=("float32",)),
+    ),
     (r"^shift$", replace(INTERPOLATED, units={"shift": "px"})),
     (
         r"^watershed_ift$",
