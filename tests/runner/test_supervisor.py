@@ -359,6 +359,14 @@ def test_dask_without_dask(builder: Build) -> None:
 
     if importlib.util.find_spec("distributed"):
         pytest.skip("distributed is installed here: see test_dask.py")
-    handle, _ = finish(builder(wells=("A01",)).usual().plan(executor="dask"))
-    assert handle.status().state == "failed"
-    assert "pip install distributed" in handle.status().message
+    plan = builder(wells=("A01",)).usual().plan(executor="dask")
+    with pytest.raises(RunError, match="pip install distributed"):
+        start_run(plan)
+    assert not Path(plan.output).exists()
+
+
+def test_an_unknown_executor(builder: Build) -> None:
+    plan = builder(wells=("A01",)).usual().plan(executor="magic")
+    with pytest.raises(RunError, match="processes"):
+        start_run(plan)
+    assert not Path(plan.output).exists()

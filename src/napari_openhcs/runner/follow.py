@@ -39,6 +39,10 @@ def read_plan(output: str | Path) -> CompiledPlate:
         raise RunError(
             f"{output} holds no run: expected the file {path.relative_to(path.parents[1])} in it."
         ) from None
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be read ({error.strerror or error}): change its permissions."
+        ) from error
     except (ValueError, IndexError) as error:
         raise RunError(
             f"{path} is damaged ({error}): run again with overwrite to begin anew."

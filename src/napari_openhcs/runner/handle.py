@@ -14,6 +14,7 @@ from napari_openhcs.errors import CompileError, OutputError, RunError
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner import lock, prepare
 from napari_openhcs.runner.events import Event, EventLog, What
+from napari_openhcs.runner.executors import EXECUTORS
 from napari_openhcs.runner.follow import EventFollower, stop_run
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.status import RunStatus
@@ -91,7 +92,7 @@ def start_run(plan: CompiledPlate, *, resume: bool = False, overwrite: bool = Fa
     OutputError
         The output cannot be used; the sentence says why and what to pass.
     RunError
-        The supervisor cannot be started.
+        The executor is unknown or lacks its library, or the supervisor cannot be started.
     """
     errors = [problem for problem in plan.problems if problem.severity == "error"]
     if errors:
@@ -100,6 +101,11 @@ def start_run(plan: CompiledPlate, *, resume: bool = False, overwrite: bool = Fa
         raise OutputError("The pipeline was compiled without an output folder: name one.")
     if not plan.contexts:
         raise RunError("There is nothing to run: the plan has no wells.")
+    if plan.executor not in EXECUTORS:
+        raise RunError(
+            f"There is no executor '{plan.executor}': expected one of {', '.join(EXECUTORS)}."
+        )
+    EXECUTORS[plan.executor].check_available()
     paths = RunPaths.of(plan.output)
     prepare.check_output(plan, paths)
     prepare.open_books(paths)

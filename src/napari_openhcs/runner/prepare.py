@@ -126,13 +126,14 @@ def _settle(
     elif earlier.key != plan.key:
         raise OutputError(
             f"{paths.output} holds the results of another pipeline, plate or version "
-            f"('{earlier.pipeline_name}' on '{earlier.plate_name}'): choose another output folder, "
+            f"('{earlier.pipeline_name}' on {earlier.plate_root}): choose another output folder, "
             "or overwrite it (--overwrite, overwrite=True)."
         )
     elif not resume:
         done = len(list(paths.markers.glob("*.json")))
+        wells = "a begun run" if not done else "1 well" if done == 1 else f"{done} wells"
         raise OutputError(
-            f"{paths.output} already holds {done} wells of this very pipeline: resume to keep them "
+            f"{paths.output} already holds {wells} of this very pipeline: resume to keep them "
             "(--resume, resume=True), or overwrite (--overwrite, overwrite=True) to run them again."
         )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
+from napari_openhcs.errors import RunError
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner.events import Event
 from napari_openhcs.runner.paths import RunPaths
@@ -53,8 +56,39 @@ class Executor(Protocol):
         ...
 
 
-ExecutorFactory = Callable[[CompiledPlate, RunPaths, int], Executor]
-"""Makes an engine: plan, places of the run, cores a worker owns."""
+@dataclass(frozen=True)
+class ExecutorFactory:
+    """Makes an engine, and says whether it can.
+
+    Attributes
+    ----------
+    make : callable
+        Takes the plan, the places of the run and the cores a worker owns.
+    library, install : str
+        Import name of a library the engine needs, and the command that installs it; empty
+        where it needs none.
+    """
+
+    make: Callable[[CompiledPlate, RunPaths, int], Executor]
+    library: str = ""
+    install: str = ""
+
+    def __call__(self, plan: CompiledPlate, paths: RunPaths, cores: int) -> Executor:
+        """Return a new engine."""
+        return self.make(plan, paths, cores)
+
+    def check_available(self) -> None:
+        """Refuse where the library is not installed.  Imports nothing.
+
+        Raises
+        ------
+        RunError
+        """
+        if self.library and importlib.util.find_spec(self.library) is None:
+            raise RunError(
+                f"This executor needs {self.library}, which is not installed: run "
+                f"'{self.install}', or use the executor 'processes'."
+            )
 
 
 def cores_per_worker(workers: int) -> int:

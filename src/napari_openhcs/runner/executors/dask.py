@@ -17,7 +17,7 @@ from typing import Any
 from napari_openhcs.errors import RunError
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner.events import Event, What, decode_event, encode_event
-from napari_openhcs.runner.executors.base import Executor, ExecutorFactory
+from napari_openhcs.runner.executors.base import ExecutorFactory
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.worker import WellRunner
 
@@ -48,17 +48,12 @@ class DaskExecutor:
     Raises
     ------
     RunError
-        Dask is not installed, the scheduler does not answer, or its address is not safe.
+        The scheduler does not answer, or its address is not safe.
     """
 
     def __init__(self, plan: CompiledPlate, paths: RunPaths, cores: int) -> None:
-        try:
-            import distributed
-        except ImportError as error:
-            raise RunError(
-                "The executor 'dask' needs Dask's scheduler, which is not installed: run "
-                "'pip install distributed', or use the executor 'processes'."
-            ) from error
+        import distributed
+
         self._paths = paths
         self._events: queue.SimpleQueue[tuple[Any, Event]] = queue.SimpleQueue()
         self._futures: dict[int, Any] = {}
@@ -162,8 +157,4 @@ def _at(event: Event, worker: int) -> Event:
     return replace(event, worker=worker)
 
 
-def _make(plan: CompiledPlate, paths: RunPaths, cores: int) -> Executor:
-    return DaskExecutor(plan, paths, cores)
-
-
-EXPORT: ExecutorFactory = _make
+EXPORT = ExecutorFactory(DaskExecutor, "distributed", "pip install distributed")

@@ -34,7 +34,7 @@ import psutil
 
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner.events import Event, What, decode_event
-from napari_openhcs.runner.executors.base import Executor, ExecutorFactory
+from napari_openhcs.runner.executors.base import ExecutorFactory
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.worker import worker_main
 
@@ -192,8 +192,4 @@ def _kill(pid: int) -> None:
         psutil.Process(pid).kill()
 
 
-def _make(plan: CompiledPlate, paths: RunPaths, cores: int) -> Executor:
-    return ProcessesExecutor(plan, paths, cores)
-
-
-EXPORT: ExecutorFactory = _make
+EXPORT = ExecutorFactory(ProcessesExecutor)

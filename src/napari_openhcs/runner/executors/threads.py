@@ -13,7 +13,7 @@ import threading
 from napari_openhcs.errors import RunError
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner.events import Event, What
-from napari_openhcs.runner.executors.base import Executor, ExecutorFactory
+from napari_openhcs.runner.executors.base import ExecutorFactory
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.worker import WellRunner
 
@@ -83,8 +83,4 @@ class ThreadsExecutor:
             self.kill(worker)
 
 
-def _make(plan: CompiledPlate, paths: RunPaths, cores: int) -> Executor:
-    return ThreadsExecutor(plan, paths, cores)
-
-
-EXPORT: ExecutorFactory = _make
+EXPORT = ExecutorFactory(ThreadsExecutor)
