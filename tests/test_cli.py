@@ -139,6 +139,29 @@ class TestText:
             assert main(argv=[str(item) for item in arguments]) == 0
             assert word in capfd.readouterr().out
 
+    def test_compile_lists_the_steps_and_explains_on_request(
+        self, capfd: pytest.CaptureFixture[str], plate: Path, script: Path
+    ) -> None:
+        assert main(argv=["compile", str(script), str(plate), "--wells", "A01"]) == 0
+        out = capfd.readouterr().out
+        lines = out.splitlines()
+        smooth = next(line for line in lines if line.startswith("1  Smooth"))
+        assert "skimage.filters.gaussian" in smooth
+        assert smooth.rstrip().endswith("image, uint16, 192 × 192 px")
+        assert any("table of" in line for line in lines)
+        assert "compiles for 1 well of" in lines[-1]
+        assert "kept in" not in out
+        assert main(argv=["compile", str(script), str(plate), "--explain"]) == 0
+        assert "kept in" in capfd.readouterr().out
+
+    def test_results_name_the_first_columns(
+        self, capfd: pytest.CaptureFixture[str], output: Path
+    ) -> None:
+        assert main(argv=["results", str(output)]) == 0
+        line = next(x for x in capfd.readouterr().out.splitlines() if "table measurements" in x)
+        assert "columns: well, field, label, " in line
+        assert line.endswith(", …")
+
     def test_names_are_whole_where_there_is_no_terminal(
         self, capfd: pytest.CaptureFixture[str], script: Path
     ) -> None:

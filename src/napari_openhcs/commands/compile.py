@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 from napari_openhcs.commands.base import (
     EXIT_REFUSED,
     Command,
     console,
     print_json,
+    print_table,
     well_list,
 )
 
@@ -25,7 +27,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _execute(arguments: argparse.Namespace) -> int:
     from napari_openhcs.compiler import compile_pipeline
-    from napari_openhcs.compiler.explain import compile_document, explain
+    from napari_openhcs.compiler.explain import compile_document, explain, steps_document
     from napari_openhcs.formats import open_plate
     from napari_openhcs.pipeline.script import import_script
 
@@ -38,17 +40,30 @@ def _execute(arguments: argparse.Namespace) -> int:
         print_json(compile_document(plan, seconds))
     else:
         out = console()
-        if arguments.explain or plan.ok:
+        if arguments.explain:
             out.print(explain(plan), markup=False)
+        elif plan.ok:
+            rows = [_row(step) for step in steps_document(plan)]
+            print_table("", ("", "step", "functions", "gives"), rows)
         for problem in plan.problems:
             out.print(f"{problem.severity}: {problem.message}", markup=False)
         verdict = "compiles" if plan.ok else "does not compile"
+        wells = "1 well" if len(plan.contexts) == 1 else f"{len(plan.contexts)} wells"
         out.print(
-            f"{pipeline.name} {verdict} for {len(plan.contexts)} wells of {plate.name} "
-            f"({seconds:.2f} s).",
+            f"{pipeline.name} {verdict} for {wells} of {plate.name} ({seconds:.2f} s).",
             markup=False,
         )
     return 0 if plan.ok else EXIT_REFUSED
+
+
+def _row(step: dict[str, Any]) -> tuple[int, str, str, str]:
+    """Return a step as one line: number, name, functions, what it gives."""
+    if step["kind"] == "table":
+        gives = f"table of {len(step['columns'])} columns" if step["columns"] else "table"
+    else:
+        size = " × ".join(map(str, step["shape"]))
+        gives = ", ".join(filter(None, (step["kind"], step["dtype"], size and f"{size} px")))
+    return step["number"], step["name"], ", ".join(step["functions"]), gives
 
 
 COMMAND = Command("compile", "Check a pipeline on a plate; run nothing.", _arguments, _execute)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_openhcs.commands.base import Command, print_facts, print_json
+
+MOST_NAMES = 6
+"""Columns of a table that are named; a measurement has dozens."""
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +30,22 @@ def _execute(arguments: argparse.Namespace) -> int:
             ("images", document["images"]),
             ("labels", ", ".join(document["labels"])),
             *(
-                (f"table {name}", f"{item['rows']:,} rows: {', '.join(item['columns'])}")
+                (f"table {name}", f"{_some(item['rows'], 'row')}, {_columns(item['columns'])}")
                 for name, item in tables.items()
             ),
         ]
     )
     return 0
+
+
+def _some(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _columns(names: Sequence[str]) -> str:
+    """Say how many columns there are and what the first are called."""
+    more = ", …" if len(names) > MOST_NAMES else ""
+    return f"{_some(len(names), 'column')}: {', '.join(names[:MOST_NAMES])}{more}"
 
 
 COMMAND = Command("results", "Say what a run left.", _arguments, _execute)

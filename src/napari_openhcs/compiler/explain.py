@@ -72,6 +72,7 @@ def steps_document(plan: CompiledPlate) -> list[dict[str, Any]]:
     return [
         {
             "id": step.step_id,
+            "number": step.index + 1,
             "name": step.name,
             "functions": _functions(step),
             "memory_type_in": step.memory_type_in,
