@@ -390,9 +390,10 @@ def test_no_well_is_complete(make_plate):
 
 
 @pytest.mark.parametrize("code", ["shape", "dtype", "unreadable"])
-def test_bad_file_that_the_format_reports(code, make_plate):
+@pytest.mark.parametrize("well", ["A02", ""])
+def test_bad_file_that_the_format_reports(code, well, make_plate):
     plate = make_plate()
-    bad = PlateProblem(code, "A02_f1_c1_z0_t0.tif is bad.", "A02_f1_c1_z0_t0.tif", "A02")
+    bad = PlateProblem(code, "A02_f1_c1_z0_t0.tif is bad.", "A02_f1_c1_z0_t0.tif", well)
     plan = compile_pipeline(replace(plate, problems=(bad,)), Pipeline([SMOOTH]))
     assert plan.contexts["A02"].problems == ("A02_f1_c1_z0_t0.tif is bad.",)
     assert plan.ok

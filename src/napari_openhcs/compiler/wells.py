@@ -182,7 +182,7 @@ def context_for(
     problems += [
         item.message
         for item in plate.problems
-        if item.code in BAD_DATA and item.well == well and (not item.path or item.path in paths)
+        if item.code in BAD_DATA and (item.path in paths if item.path else item.well == well)
     ]
     return ProcessingContext(well, layout, planes, tuple(problems))
 
