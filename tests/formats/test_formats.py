@@ -48,8 +48,10 @@ def test_an_empty_folder(tmp_path):
 
 def test_a_file_that_is_no_plate(tmp_path):
     (tmp_path / "README.md").touch()
-    with pytest.raises(PlateError, match=r"README\.md is not a plate"):
+    (tmp_path / "other.txt").touch()
+    with pytest.raises(PlateError, match=r"The file .*README\.md is not a plate") as caught:
         open_plate(tmp_path / "README.md")
+    assert "other.txt" not in str(caught.value)
 
 
 def test_a_file_does_not_open_a_plate_in_a_folder_beside_it(tmp_path):

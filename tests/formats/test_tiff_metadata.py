@@ -79,6 +79,17 @@ def test_a_missing_file(tmp_path):
         read_tiff_metadata(tmp_path / "a.tif")
 
 
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    # Root may read everything, so that the mode of a file refuses nobody here.
+    monkeypatch.setattr(tifffile, "TiffFile", refuse)
+    with pytest.raises(ImageReadError, match="may not be read by this user") as caught:
+        read_tiff_metadata(write(tmp_path / "a.tif"))
+    assert "microscope" not in str(caught.value)
+
+
 def test_cut_anywhere_it_is_refused_and_never_crashes(tmp_path):
     path = write(tmp_path / "a.tif")
     whole = path.read_bytes()

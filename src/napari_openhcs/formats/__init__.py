@@ -117,6 +117,12 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 
 
 def _refusal(target: Path, folder: Path) -> str:
+    if not target.is_dir():
+        titles = ", ".join(known.title for known in FORMATS.values())
+        return (
+            f"The file {target} is not a plate and lies in none: open the folder of a plate "
+            f"({titles}), or a file inside it."
+        )
     with os.scandir(folder) as entries:
         files = sorted(
             entry.name for entry in entries if entry.is_file() and not entry.name.startswith(".")

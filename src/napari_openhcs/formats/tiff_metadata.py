@@ -85,6 +85,10 @@ def read_tiff_metadata(path: str | os.PathLike[str]) -> TiffMetadata:
             found = _from_uic(uic, description) if uic else _from_xml(description)
     except FileNotFoundError as error:
         raise ImageReadError(f"{path} is missing.") from error
+    except PermissionError as error:
+        raise ImageReadError(
+            f"{path} may not be read by this user: change its permissions."
+        ) from error
     # A damaged header surfaces as any of these from inside the parser.
     except (
         tifffile.TiffFileError, OSError, ValueError, LookupError, TypeError, AttributeError,
