@@ -1,6 +1,7 @@
 import csv
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -230,6 +231,12 @@ def test_absurd_arguments_are_refused(tmp_path, given, word):
     with pytest.raises(ParameterError, match=word):
         write_sample_plate(tmp_path / "p", **given)
     assert not (tmp_path / "p").exists()
+
+
+def test_a_small_disk_is_told_in_megabytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=3_000_000))
+    with pytest.raises(ParameterError, match=r"needs 8\.0 MB and 3\.0 MB are free"):
+        write_sample_plate(tmp_path / "p", wells=1, fields=1, channels=1, size=2000)
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -441,6 +442,13 @@ def test_unwritable_outputs(make_plate, tmp_path, monkeypatch):
         assert str(output) in plan.problems[0].message
         assert not plan.ok
     assert not (Path(plate.root) / "results").exists()
+
+
+def test_a_small_disk_is_told_in_a_unit_that_fits(make_plate, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), output=tmp_path / "results")
+    assert [(item.code, item.severity) for item in plan.problems] == [("output_space", "warning")]
+    assert "has 0 MB free" in plan.problems[0].message
 
 
 def test_results_never_replace_the_raw_plate(make_plate, tmp_path):

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from napari_openhcs.compiler.devices import readable_size
 from napari_openhcs.plan import Problem
 
 __all__ = ["absolute_output", "check_output"]
@@ -73,8 +74,8 @@ def _check(output: Path, plate: Path, store: str, needed_bytes: int) -> list[Pro
     # Real images compress to about half.
     if needed_bytes // 2 > free:
         message = (
-            f"The results need about {needed_bytes / 2 / 2**30:.1f} GB, but the disk of {output} "
-            f"has {free / 2**30:.1f} GB free: choose another disk or fewer wells."
+            f"The results need about {readable_size(needed_bytes // 2)}, but the disk of "
+            f"{output} has {readable_size(free)} free: choose another disk or fewer wells."
         )
         return [_problem("output_space", message, "warning")]
     return []

@@ -165,9 +165,13 @@ def _check_space(target: Path, needed: int) -> None:
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise ParameterError(
-            f"The sample plate needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free at "
+            f"The sample plate needs {_size(needed)} and {_size(free)} are free at "
             f"{existing}: ask for fewer wells, fields or z planes, or a smaller size."
         )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _make_empty(target: Path) -> None:
