@@ -161,6 +161,16 @@ def test_shape_and_dtype_that_differ_are_reported(tmp_path):
     ]
 
 
+def test_the_first_image_is_no_measure_where_it_is_the_odd_one(tmp_path):
+    folder = write_images(tmp_path / "plate", ["p_A01_s1.TIF"], shape=(4, 4))
+    write_images(folder, ["p_A02_s1.TIF", "p_A03_s1.TIF"])
+    plate = open_plate(folder)
+    assert plate.shape_yx == (8, 9)
+    assert [(problem.code, problem.path) for problem in plate.problems] == [
+        ("shape", "p_A01_s1.TIF")
+    ]
+
+
 def test_a_truncated_image_is_reported_and_does_not_hide_the_plate(tmp_path):
     folder = write_images(tmp_path / "plate", ["p_A01_s1.TIF", "p_A02_s1.TIF"])
     (folder / "p_A01_s1.TIF").write_bytes((folder / "p_A01_s1.TIF").read_bytes()[:-20])

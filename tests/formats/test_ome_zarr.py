@@ -200,6 +200,15 @@ def test_a_link_out_of_the_plate_is_left_out(tmp_path):
     assert "leads out" in opened.problems[0].message
 
 
+def test_the_first_image_is_no_measure_where_it_is_the_odd_one(tmp_path):
+    plate = sample(tmp_path / "plate", wells=3)
+    edit(plate / "A/01/1/0/zarr.json", lambda document: document.update(data_type="uint8"))
+    opened = open_plate(plate)
+    assert opened.dtype == "uint16"
+    assert [(p.code, p.well) for p in opened.problems] == [("dtype", "A01")]
+    assert opened.problems[0].path in {source.path for source in opened.planes.values()}
+
+
 def test_images_that_differ_are_reported(tmp_path):
     plate = sample(tmp_path / "plate", wells=2)
 

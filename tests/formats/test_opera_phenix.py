@@ -135,7 +135,21 @@ def test_a_file_that_differs_from_the_index_is_believed(tmp_path):
     edit(folder, ("<ImageSizeX>64<", "<ImageSizeX>32<"))
     plate = open_plate(folder)
     assert plate.shape_yx == (64, 64)
-    assert [problem.code for problem in plate.problems] == ["shape"]
+    # No fault of the well of that file, which can run.
+    assert [problem.code for problem in plate.problems] == ["metadata"]
+
+
+def test_one_image_that_differs_is_told_by_its_path(tmp_path):
+    folder = sample(tmp_path / "plate", wells=3)
+    index = folder / "Images" / "Index.idx.xml"
+    text = index.read_text("utf-8-sig")
+    index.write_text(text.replace("<ImageSizeX>64<", "<ImageSizeX>32<", 1), "utf-8-sig")
+    plate = open_plate(folder)
+    assert plate.shape_yx == (64, 64)
+    assert [(p.code, p.path) for p in plate.problems] == [
+        ("shape", "Images/r01c01f01p01-ch1sk1fk1fl1.tiff")
+    ]
+    assert plate.problems[0].path in {source.path for source in plate.planes.values()}
 
 
 def test_a_well_off_every_plate_is_reported(tmp_path):

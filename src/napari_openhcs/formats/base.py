@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from napari_openhcs.axes import natural_key, well_position
 from napari_openhcs.errors import PlateError
@@ -16,7 +16,9 @@ from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate, PlatePro
 from napari_openhcs.plate.conditions import find_plate_map, read_plate_map
 from napari_openhcs.plate.model import smallest_plate
 
-__all__ = ["PlateDraft", "PlateFormat", "build_plate", "lies_inside"]
+__all__ = ["PlateDraft", "PlateFormat", "build_plate", "lies_inside", "most_common"]
+
+Value = TypeVar("Value", bound=Hashable)
 
 _MOST_PROBLEMS = 20
 """Problems of one code told one by one; the rest are counted."""
@@ -94,6 +96,11 @@ class PlateDraft:
 def describe(key: PlaneKey) -> str:
     """Name a plane in words."""
     return f"well {key.well}, field {key.field}, channel {key.channel}, z {key.z}, t {key.t}"
+
+
+def most_common(values: Iterable[Value]) -> Value:
+    """Return the value that is there most often; of several the first."""
+    return Counter(values).most_common(1)[0][0]
 
 
 def lies_inside(root: Path, path: str | os.PathLike[str]) -> bool:

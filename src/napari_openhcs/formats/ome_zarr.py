@@ -25,7 +25,13 @@ import msgspec
 
 from napari_openhcs.axes import parse_well
 from napari_openhcs.errors import PlateError
-from napari_openhcs.formats.base import PlateDraft, PlateFormat, build_plate, lies_inside
+from napari_openhcs.formats.base import (
+    PlateDraft,
+    PlateFormat,
+    build_plate,
+    lies_inside,
+    most_common,
+)
 from napari_openhcs.formats.channels import channel_color
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
 
@@ -254,7 +260,10 @@ def _add_metadata(
 ) -> None:
     if not levels:
         return
-    (_, first), *others = levels.items()
+    usual_kind = most_common((level.shape[-2:], level.dtype) for level in levels.values())
+    first = next(
+        level for level in levels.values() if (level.shape[-2:], level.dtype) == usual_kind
+    )
     draft.shape_yx, draft.dtype = (first.shape[-2], first.shape[-1]), first.dtype
     draft.pixel_size_um = first.scale_um.get("x")
     draft.z_step_um = first.scale_um.get("z")
@@ -265,7 +274,7 @@ def _add_metadata(
             "pixels.",
             first.path,
         )
-    for (well, _), level in others:
+    for (well, _), level in levels.items():
         for code, found, usual in (
             ("shape", level.shape[-2:], first.shape[-2:]),
             ("dtype", level.dtype, first.dtype),

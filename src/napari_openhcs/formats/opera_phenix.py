@@ -21,14 +21,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
 from typing import IO, Final
 
 from napari_openhcs.axes import natural_key, well_name
 from napari_openhcs.errors import ImageReadError, PlateError
-from napari_openhcs.formats.base import PlateDraft, PlateFormat, build_plate, lies_inside
+from napari_openhcs.formats.base import (
+    PlateDraft,
+    PlateFormat,
+    build_plate,
+    lies_inside,
+    most_common,
+)
 from napari_openhcs.formats.channels import channel_color
 from napari_openhcs.formats.tiff_metadata import read_tiff_metadata
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
@@ -79,12 +85,13 @@ class OperaPhenix:
             root, self.name, index.plate.get("Name") or index.plate.get("PlateID") or ""
         )
         folder = file.parent
-        _add_planes(draft, folder, index)
+        prefix = "" if folder == root else folder.name + "/"
+        _add_planes(draft, folder, prefix, index)
         images = [{**index.channels.get(image["ChannelID"], {}), **image} for image in index.images]
         draft.channels = _channels(draft, images)
         draft.n_rows = _integer(index.plate.get("PlateRows"))
         draft.n_columns = _integer(index.plate.get("PlateColumns"))
-        _add_sizes(draft, images)
+        _add_sizes(draft, images, prefix)
         draft.z_step_um = _z_step(images)
         draft.positions_um = _positions(images)
         return build_plate(draft)
@@ -180,7 +187,7 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _add_planes(draft: PlateDraft, folder: Path, index: _Index) -> None:
+def _add_planes(draft: PlateDraft, folder: Path, prefix: str, index: _Index) -> None:
     with os.scandir(folder) as entries:
         there = {
             entry.name
@@ -188,7 +195,6 @@ def _add_planes(draft: PlateDraft, folder: Path, index: _Index) -> None:
             if not entry.is_symlink() or lies_inside(draft.root, entry.path)
         }
     named = set()
-    prefix = "" if folder == draft.root else folder.name + "/"
     for image in index.images:
         url = image["URL"]
         named.add(url)
@@ -259,31 +265,39 @@ def _channels(draft: PlateDraft, images: list[dict[str, str]]) -> tuple[Channel,
     return tuple(channels)
 
 
-def _add_sizes(draft: PlateDraft, images: list[dict[str, str]]) -> None:
+def _add_sizes(draft: PlateDraft, images: list[dict[str, str]], prefix: str) -> None:
     """Take shape and pixel size from the index; dtype, and a check, from one image."""
     sizes = [
         (_integer(image.get("ImageSizeY")), _integer(image.get("ImageSizeX"))) for image in images
     ]
-    draft.shape_yx = sizes[0]
+    draft.shape_yx = most_common(sizes)
     for size, image in zip(sizes, images, strict=True):
         if size != draft.shape_yx:
             draft.report(
                 "shape",
-                f"{image['URL']} has {size[0]} × {size[1]} pixels where others have "
-                f"{draft.shape_yx[0]} × {draft.shape_yx[1]}.",
-                image["URL"],
+                f"{prefix}{image['URL']} has {size[0]} × {size[1]} pixels where most have "
+                f"{draft.shape_yx[0]} × {draft.shape_yx[1]}: leave the well out or acquire it "
+                "again.",
+                prefix + image["URL"],
                 _well(image) or "",
             )
     draft.pixel_size_um = _positive(images[0].get("ImageResolutionX"))
-    for source in list(draft.planes.values())[:3]:
+    odd = {
+        prefix + image["URL"]
+        for size, image in zip(sizes, images, strict=True)
+        if size != draft.shape_yx
+    }
+    usual = (source for source in draft.planes.values() if source.path not in odd)
+    for source in islice(usual, 3):
         try:
             found = read_tiff_metadata(draft.root / source.path)
         except ImageReadError as error:
             draft.report("unreadable", str(error), source.path)
             continue
         if found.shape_yx != draft.shape_yx and all(draft.shape_yx):
+            # No "shape", which keeps a well from running: the plate takes the size of the file.
             draft.report(
-                "shape",
+                "metadata",
                 f"{source.path} has {found.shape_yx[0]} × {found.shape_yx[1]} pixels where the "
                 f"index says {draft.shape_yx[0]} × {draft.shape_yx[1]}: the file is believed.",
                 source.path,

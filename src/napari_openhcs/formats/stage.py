@@ -15,7 +15,7 @@ from typing import Any
 
 from napari_openhcs.axes import natural_key, well_position
 from napari_openhcs.errors import ImageReadError, PlateError
-from napari_openhcs.formats.base import PlateDraft
+from napari_openhcs.formats.base import PlateDraft, most_common
 from napari_openhcs.formats.tiff_metadata import TiffMetadata, read_tiff_metadata
 from napari_openhcs.plate import PlaneKey
 
@@ -67,7 +67,7 @@ class HeaderReader:
         PlateError
             Not one of the images looked at can be read.
         """
-        known = self._known() or self._known_elsewhere()
+        known = _usual_first(self._known() or self._known_elsewhere())
         self._agree(known, "shape", "pixels", lambda found: found.shape_yx)
         self._agree(known, "dtype", "type", lambda found: found.dtype)
         self._agree(known, "metadata", "pixel size (y, x) in µm", lambda found: found.pixel_size_um)
@@ -122,6 +122,13 @@ class HeaderReader:
                     "leave the well out or acquire it again.",
                     path,
                 )
+
+
+def _usual_first(known: dict[str, TiffMetadata]) -> dict[str, TiffMetadata]:
+    """Put an image that is like most others first: a single odd one is no measure of the rest."""
+    usual = most_common((found.shape_yx, found.dtype) for found in known.values())
+    path = next(path for path, found in known.items() if (found.shape_yx, found.dtype) == usual)
+    return {path: known[path], **known}
 
 
 def read_positions(
