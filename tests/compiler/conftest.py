@@ -108,6 +108,13 @@ def measure(image: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def outline(image: np.ndarray, labels: np.ndarray, properties: object) -> dict[str, np.ndarray]:
+    numbers = np.unique(labels)[1:]
+    coords = np.empty(len(numbers), dtype=object)
+    coords[:] = [np.argwhere(labels == n) for n in numbers]
+    return {"label": numbers, "coords": coords}
+
+
 def project(image: np.ndarray) -> np.ndarray:
     return image.max(axis=0)
 
@@ -148,6 +155,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         label,
         split,
         measure,
+        outline,
         project,
         stitch,
         deconvolve,
@@ -212,6 +220,16 @@ SPECS: dict[str, FunctionSpec] = {
             ndims=(2,),
             parameters=(_array("labels", Kind.LABELS),),
             shared_columns=("label", "area"),
+        ),
+        _spec(
+            "outline",
+            Contract.TABLE,
+            Kind.TABLE,
+            ndims=(2,),
+            parameters=(
+                _array("labels", Kind.LABELS),
+                ParameterSpec(name="properties", type="literal", default=()),
+            ),
         ),
         _spec("project", Contract.REDUCE, Kind.IMAGE),
         _spec("project_labels", Contract.REDUCE, Kind.LABELS, input_kinds=(Kind.LABELS,)),

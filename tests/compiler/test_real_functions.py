@@ -129,3 +129,18 @@ def test_a_range_that_is_preserved_is_not_scaled_back(plate):
 def test_a_parameter_may_have_one_value_for_each_axis(plate, sigma, codes):
     step = FunctionStep(("skimage.filters.gaussian", {"sigma": sigma}))
     assert [item.code for item in compile_pipeline(plate, Pipeline([step])).problems] == codes
+
+
+def test_a_property_that_is_no_number_is_refused_before_the_run(plate):
+    shapes = FunctionStep(
+        ("skimage.measure.regionprops_table", {"properties": ("label", "area", "coords")}),
+        name="Shapes",
+        input_source="Nuclei",
+    )
+    plan = compile_pipeline(plate, Pipeline([*STEPS[:4], shapes]))
+    assert [(item.step, item.code) for item in plan.problems] == [(5, "step_contract")]
+    assert "leave 'coords' out of 'properties'" in plan.problems[0].message
+    fine = shapes.replace(
+        func=("skimage.measure.regionprops_table", {"properties": ("label", "area", "centroid")})
+    )
+    assert compile_pipeline(plate, Pipeline([*STEPS[:4], fine])).problems == ()

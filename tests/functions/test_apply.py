@@ -215,6 +215,17 @@ def test_tables_come_one_a_plane_or_one_a_stack():
     assert len(whole["label"]) == labels[0].max()
 
 
+def test_tables_hold_numbers_text_and_booleans():
+    table = {
+        "text": np.array(["a", None], dtype=object),
+        "flag": np.array([True, False]),
+        "number": np.array([1.5, None], dtype=object),
+        "empty": np.array(["", "b"]),
+    }
+    (found, *_) = run([(lambda image: table, TABLE)])
+    assert list(found) == list(table)
+
+
 @pytest.mark.parametrize(
     ("table", "word"),
     [
@@ -223,6 +234,9 @@ def test_tables_come_one_a_plane_or_one_a_stack():
         ({"a": np.zeros((2, 2))}, "more than one dimension"),
         ([1, 2], "list"),
         (None, "NoneType"),
+        ({"a": [1], "b": np.array([slice(1)], dtype=object)}, "column 'b' .*slice"),
+        ({"a": np.array([1j])}, "column 'a' .*complex128"),
+        ({"a": np.array([1, "x"], dtype=object)}, "column 'a' "),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_function(table, word):

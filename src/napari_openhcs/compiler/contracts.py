@@ -17,7 +17,15 @@ from napari_openhcs.functions import registry
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
 from napari_openhcs.memory_types import route
 from napari_openhcs.pipeline import FunctionStep
-from napari_openhcs.plan import PLATE, FunctionPlan, Grid, Problem, StepPlan
+from napari_openhcs.plan import (
+    PLATE,
+    REDUCED,
+    ArrayInput,
+    FunctionPlan,
+    Grid,
+    Problem,
+    StepPlan,
+)
 
 __all__ = ["check_contracts", "check_functions", "plan_conversions"]
 
@@ -181,6 +189,15 @@ def _wire_faults(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_
         if dataset in draft.uncertain:
             continue
         given, giver = draft.data(dataset).kind, _title(draft, dataset)
+        if given == Kind.LABELS and _serves_all_fields(draft, plan, wire):
+            yield _Fault(
+                "labels_of_all_fields",
+                f"{wire.parameter} comes from {giver}, whose objects were found on all fields "
+                "together, so that every field is measured at the places of objects of others: "
+                "find the objects field by field, or measure what was found on all fields too.",
+                parameter=wire.parameter,
+                severity="warning",
+            )
         for function, parameter in _arrays_named(step, wire.parameter):
             if given == Kind.TABLE or parameter.kind not in (None, given):
                 wanted = (
@@ -193,6 +210,12 @@ def _wire_faults(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_
                     function,
                     parameter.name,
                 )
+
+
+def _serves_all_fields(draft: Draft, plan: StepPlan, wire: ArrayInput) -> bool:
+    """Whether one image of all fields is used for each of several fields."""
+    fields = narrow(draft.data(wire.source.dataset).grid, wire.source.select).field
+    return fields == (REDUCED,) and len(_read_grid(draft, plan).field) > 1
 
 
 def _arrays_named(step: FunctionStep, name: str) -> Iterator[tuple[str, ParameterSpec]]:

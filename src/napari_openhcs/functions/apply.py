@@ -253,7 +253,25 @@ class _Call:
                 f"{name} gave columns of different lengths or more than one dimension ({shapes}): "
                 "expected one value an object in every column."
             )
+        for column, values in table.items():
+            if not _can_be_stored(values):
+                raise ContractError(self._column_sentence(column, values))
         return table
+
+    def _column_sentence(self, column: str, values: np.ndarray) -> str:
+        found = type(values[0]).__name__ if values.dtype.kind == "O" else str(values.dtype)
+        asked = (
+            f"leave '{name}' out of '{parameter}'"
+            for parameter, value in self.plan.parameters.items()
+            if isinstance(value, (tuple, list))
+            for name in value
+            if column == name or column.startswith(f"{name}-")
+        )
+        return (
+            f"{self.plan.function} gave a column '{column}' whose values are of type {found}: a "
+            "table holds one number, text or boolean an object in every column; "
+            f"{next(asked, 'leave this column out')}."
+        )
 
     def _column(self, values: Any) -> np.ndarray:
         kind = get_memory_type(self.plan.memory_type_out)
@@ -307,6 +325,17 @@ class _Call:
                 f"{self.plan.function} works on a stack, and its planes differ ({found}): expected "
                 "one shape and dtype."
             )
+
+
+def _can_be_stored(values: np.ndarray) -> bool:
+    """Whether a column holds numbers, text or booleans; what is missing may be None."""
+    if values.dtype.kind != "O":
+        return values.dtype.kind in "biufU"
+    known = [value for value in values if value is not None]
+    number = (int, float, np.integer, np.floating)
+    return any(
+        all(isinstance(value, kind) for value in known) for kind in (str, (bool, np.bool_), number)
+    )
 
 
 def _one_of(array: Sequence[np.ndarray], number: int, n: int, name: str, call: _Call) -> np.ndarray:
