@@ -31,7 +31,38 @@ _ATTRIBUTE = "openhcs_declaration"
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What :func:`declare` was given; see there."""
+    """What a function takes and gives, as :func:`declare` attached it.
+
+    Attributes
+    ----------
+    contract : Contract
+        ``plane volume flexible reduce labels table``.
+    output_kind : Kind
+        ``image mask labels table``.
+    category : str
+        Topic for people: ``filter threshold segment morphology measure projection
+        intensity background transform restoration``.
+    input_kinds : tuple of Kind
+        Kinds the first array may have.
+    ndims : tuple of int
+        Dimensions the first array may have; by default 2 for `plane`, 3 for `volume` and
+        `reduce`, both for the others.
+    synonyms : tuple of str
+        What a biologist would type instead of the name: ``"blur"``, ``"count cells"``.
+    shared_columns : tuple of str
+        For tables: columns that do not depend on the channel measured.
+    stack_component : str
+        Component a stack runs over when the step does not say.
+    units : mapping of parameter to unit
+        ``px``, ``µm``, ``s``.
+    limits : mapping of parameter to (minimum, maximum)
+        None where there is no limit.
+    array_kinds : mapping of parameter to Kind or None
+        Further arrays, to be wired; None accepts any kind.  An array whose default is None
+        need not be wired.
+    suggested : mapping of parameter to literal
+        What a form shows first for parameters without a default.
+    """
 
     contract: Contract
     output_kind: Kind
@@ -66,35 +97,8 @@ def declare(
 ) -> Callable[[F], F]:
     """Declare what a function takes and gives, for the registry.
 
-    Parameters
-    ----------
-    contract : Contract
-        ``plane volume flexible reduce labels table``.
-    output_kind : Kind
-        ``image mask labels table``.
-    category : str
-        Topic for people: ``filter threshold segment morphology measure projection
-        intensity background transform restoration``.
-    input_kinds : sequence of Kind
-        Kinds the first array may have.
-    ndims : sequence of int
-        Dimensions the first array may have; by default 2 for `plane`, 3 for `volume` and
-        `reduce`, both for the others.
-    synonyms : sequence of str
-        What a biologist would type instead of the name: ``"blur"``, ``"count cells"``.
-    shared_columns : sequence of str
-        For tables: columns that do not depend on the channel measured.
-    stack_component : str
-        Component a stack runs over when the step does not say.
-    units : mapping of parameter to unit
-        ``px``, ``µm``, ``s``.
-    limits : mapping of parameter to (minimum, maximum)
-        None where there is no limit.
-    array_kinds : mapping of parameter to Kind or None
-        Further arrays, to be wired; None accepts any kind.  An array whose default is None
-        need not be wired.
-    suggested : mapping of parameter to literal
-        What a form shows first for parameters without a default.
+    Sequences and mappings may be given in any form; what each means is said at the
+    attribute of the same name of :class:`Declaration`.
 
     Returns
     -------
