@@ -139,6 +139,15 @@ class TestText:
             assert main(argv=[str(item) for item in arguments]) == 0
             assert word in capfd.readouterr().out
 
+    def test_resuming_fewer_wells_counts_those_in_the_plate(
+        self, capfd: pytest.CaptureFixture[str], plate: Path, script: Path, tmp_path: Path
+    ) -> None:
+        run = ["run", str(script), str(plate), "--output", str(tmp_path / "out")]
+        assert main(argv=[*run, "--wells", "A01,A02"]) == 0
+        capfd.readouterr()
+        assert main(argv=[*run, "--wells", "A01", "--resume"]) == 0
+        assert "DONE: 1 of 1 chosen well done, 2 in the plate" in capfd.readouterr().out
+
     def test_compile_lists_the_steps_and_explains_on_request(
         self, capfd: pytest.CaptureFixture[str], plate: Path, script: Path
     ) -> None:
@@ -178,7 +187,7 @@ class TestText:
 
         wells = FrozenMapping({"A01": WellStatus()})
         print_status(RunStatus(RunPhase.FAILED, wells, message="The disk is full."))
-        assert capfd.readouterr().out.startswith("The disk is full.\nFAILED: 0 of 1 wells")
+        assert capfd.readouterr().out.startswith("The disk is full.\nFAILED: 0 of 1 well ")
 
 
 class TestRefusals:

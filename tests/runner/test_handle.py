@@ -14,7 +14,7 @@ import pytest
 from napari_openhcs.errors import CompileError, OutputError, RunError
 from napari_openhcs.frozen import FrozenMapping, to_json
 from napari_openhcs.plan import Problem, encode_plan
-from napari_openhcs.runner import EventFollower, read_status, start_run
+from napari_openhcs.runner import EventFollower, committed_wells, read_status, start_run
 from napari_openhcs.runner.events import Event, EventLog, What, decode_event, encode_event
 from napari_openhcs.runner.lock import Owner, acquire, is_alive, owner_of, read_lock, release
 from napari_openhcs.runner.paths import RunPaths
@@ -47,6 +47,36 @@ def test_resume_and_overwrite(built: PlanBuilder, tmp_path: Path) -> None:
     status = start_run(other, overwrite=True).wait(60)
     assert {well.attempts for well in status.wells.values()} == {1}
     assert foreign.read_text() == "mine"
+
+
+def test_a_plate_that_moved_is_told_by_both_paths(built: PlanBuilder) -> None:
+    plan = built.plan(executor="threads")
+    start_run(plan).wait(60)
+    moved = replace(plan, plate_root="/elsewhere/plate", key="another")
+    with pytest.raises(OutputError, match=r"now the plate is at /elsewhere/plate") as caught:
+        start_run(moved, resume=True)
+    assert plan.plate_root in str(caught.value)
+
+
+def test_finished_wells_of_earlier_runs_are_known(built: PlanBuilder) -> None:
+    plan = built.plan(executor="threads")
+    start_run(plan).wait(60)
+    alone = replace(plan, contexts=FrozenMapping({"A01": plan.contexts["A01"]}))
+    status = start_run(alone, resume=True).wait(60)
+    assert set(status.wells) == {"A01"}
+    assert committed_wells(plan.output) == {"A01", "A02"}
+
+
+@pytest.mark.parametrize("name", ["plan", "events"])
+def test_books_that_cannot_be_read(name: str, built: PlanBuilder) -> None:
+    plan = built.plan(executor="threads")
+    start_run(plan).wait(60)
+    book = getattr(RunPaths.of(plan.output), name)
+    book.unlink()
+    # Root may read every file, but nobody reads a folder.
+    book.mkdir()
+    with pytest.raises(RunError, match=rf"{book.name} cannot be read \(Is a directory\)"):
+        read_status(plan.output)
 
 
 def test_resume_with_more_wells_keeps_listing_all(built: PlanBuilder, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ TABLE = {
             Assign(0, "A01"),
             Assign(0, "A02"),
             ShowWell("A02"),
-            End(RunPhase.FAILED, "FAILED 1/2: 1 wells failed."),
+            End(RunPhase.FAILED, "FAILED 1/2: 1 well failed."),
         ],
     ),
     "never more workers than wells": (
@@ -100,7 +100,7 @@ TABLE = {
             Assign(0, "A01"),
             StartWorker(0),
             Assign(0, "A01"),
-            End(RunPhase.FAILED, "FAILED 1/1: 1 wells failed."),
+            End(RunPhase.FAILED, "FAILED 1/1: 1 well failed."),
         ],
     ),
     "committed just before its worker died": (

@@ -97,9 +97,10 @@ def _counts(folder: Path) -> tuple[int, int]:
 
 
 def _summary(status: RunStatus, counted: int, truth: int) -> str:
+    wells = "1 well" if len(status.wells) == 1 else f"{len(status.wells)} wells"
     off = 100 * (counted - truth) / max(truth, 1)
     return (
-        f"{len(status.wells)} wells, {status.planes} planes, {status.seconds:.1f} s, "
+        f"{wells}, {status.planes} planes, {status.seconds:.1f} s, "
         f"{counted} nuclei counted of {truth} ({off:+.1f} %)"
     )
 

@@ -110,6 +110,8 @@ def follow_run(pipeline: Pipeline, arguments: argparse.Namespace) -> RunStatus:
 
 def print_status(status: RunStatus) -> None:
     """Print how a run stands: failed wells by sentence, why the run ended, then one line."""
+    from napari_openhcs.runner import committed_wells
+
     out = console()
     failed = [(name, well) for name, well in status.wells.items() if well.state == "failed"]
     for name, well in failed:
@@ -119,9 +121,13 @@ def print_status(status: RunStatus) -> None:
         out.print(status.message, markup=False)
     done = sum(well.state == "done" for well in status.wells.values())
     word = f"FAILED {len(failed)}/{len(status.wells)}" if failed else status.state.upper()
+    # Wells that an earlier run finished and this one did not choose.
+    others = len(committed_wells(status.output) - set(status.wells))
+    wells = "well" if len(status.wells) == 1 else "wells"
+    chosen, more = ("chosen ", f", {done + others} in the plate") if others else ("", "")
     out.print(
-        f"{word}: {done} of {len(status.wells)} wells done, {status.planes:,} planes in "
-        f"{status.seconds:.1f} s; results in {status.output}",
+        f"{word}: {done} of {len(status.wells)} {chosen}{wells} done{more}, {status.planes:,} "
+        f"planes in {status.seconds:.1f} s; results in {status.output}",
         markup=False,
     )
 

@@ -22,7 +22,7 @@ process of its own for previews, with the same ``well.py``.
 from __future__ import annotations
 
 from napari_openhcs.runner.events import Event
-from napari_openhcs.runner.follow import EventFollower, read_status, stop_run
+from napari_openhcs.runner.follow import EventFollower, committed_wells, read_status, stop_run
 from napari_openhcs.runner.handle import RunHandle, start_run
 from napari_openhcs.runner.status import RunStatus, WellStatus
 
@@ -32,6 +32,7 @@ __all__ = [
     "RunHandle",
     "RunStatus",
     "WellStatus",
+    "committed_wells",
     "read_status",
     "start_run",
     "stop_run",

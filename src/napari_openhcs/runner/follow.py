@@ -18,7 +18,7 @@ from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.state import RunState, initial_state, status_of, transition
 from napari_openhcs.runner.status import RunPhase, RunStatus
 
-__all__ = ["EventFollower", "read_plan", "read_status", "stop_run"]
+__all__ = ["EventFollower", "committed_wells", "read_plan", "read_status", "stop_run"]
 
 STOP_GRACE_S = 4.0
 """How long a supervisor may take to stop before it is killed."""
@@ -40,13 +40,15 @@ def read_plan(output: str | Path) -> CompiledPlate:
             f"{output} holds no run: expected the file {path.relative_to(path.parents[1])} in it."
         ) from None
     except OSError as error:
-        raise RunError(
-            f"{path} cannot be read ({error.strerror or error}): change its permissions."
-        ) from error
+        raise _unreadable(path, error) from error
     except (ValueError, IndexError) as error:
         raise RunError(
             f"{path} is damaged ({error}): run again with overwrite to begin anew."
         ) from error
+
+
+def _unreadable(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path} cannot be read ({error.strerror or error}): change its permissions.")
 
 
 class EventFollower:
@@ -100,6 +102,8 @@ class EventFollower:
                 new = file.read()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise _unreadable(self._paths.events, error) from error
         self._offset += len(new)
         *lines, self._rest = (self._rest + new).split(b"\n")
         for line in lines:
@@ -149,6 +153,11 @@ def read_status(output: str | Path) -> RunStatus:
         There is no run in that folder.
     """
     return EventFollower(output).status()
+
+
+def committed_wells(output: str | Path) -> frozenset[str]:
+    """Return the wells that are finished in an output folder, also those of earlier runs."""
+    return frozenset(path.stem for path in RunPaths.of(output).markers.glob("*.json"))
 
 
 def stop_run(output: str | Path, timeout: float = STOP_GRACE_S) -> RunStatus:

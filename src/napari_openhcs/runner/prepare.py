@@ -123,6 +123,13 @@ def _settle(
     """Decide about what an earlier run left."""
     if overwrite:
         _remove_earlier(earlier, paths)
+    elif earlier.plate_root != plan.plate_root and earlier.script == plan.script:
+        raise OutputError(
+            f"{paths.output} holds the results of this pipeline on the plate at "
+            f"{earlier.plate_root}, and now the plate is at {plan.plate_root}: a run goes on "
+            "only with the plate in its place; move it back, choose another output folder, or "
+            "overwrite this one (--overwrite, overwrite=True)."
+        )
     elif earlier.key != plan.key:
         raise OutputError(
             f"{paths.output} holds the results of another pipeline, plate or version "

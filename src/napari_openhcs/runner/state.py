@@ -398,7 +398,8 @@ def _end_if_over(state: RunState, actions: tuple[Action, ...]) -> Step:
         return state, actions
     failed, total = _count(state, WellPhase.FAILED), len(state.wells)
     if failed:
-        return _end(state, RunPhase.FAILED, f"FAILED {failed}/{total}: {failed} wells failed.")
+        wells = "1 well" if failed == 1 else f"{failed} wells"
+        return _end(state, RunPhase.FAILED, f"FAILED {failed}/{total}: {wells} failed.")
     return _end(state, RunPhase.DONE, f"DONE {total}/{total}.")
 
 
