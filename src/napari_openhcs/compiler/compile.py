@@ -276,9 +276,11 @@ def _well_problems(contexts: dict[str, ProcessingContext]) -> list[Problem]:
     if not bad:
         return []
     if len(bad) == len(contexts):
+        first = next(iter(bad.values()))
         message = (
-            f"None of the {len(bad)} wells has all the images that the pipeline reads; the first: "
-            f"{next(iter(bad.values()))}"
+            f"The only well, {next(iter(bad))}, cannot be run. {first}"
+            if len(bad) == 1
+            else f"None of the {len(bad)} wells has all that the pipeline reads; the first: {first}"
         )
         return [Problem("wells_all_bad", message, wells=tuple(bad))]
     more = f" and {len(bad) - 1} more wells" if len(bad) > 1 else ""

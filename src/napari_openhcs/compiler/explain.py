@@ -128,7 +128,7 @@ def explain(plan: CompiledPlate) -> str:
     """Return a plan as readable text: what goes where, which way, on what, and why."""
     lines = [
         f"{plan.pipeline_name} on {plan.plate_name} ({plan.plate_format}): "
-        f"{len(plan.contexts)} wells"
+        f"{_some(plan.contexts, 'well')}"
     ]
     layouts = _layouts(plan)
     for layout, wells in layouts.values():

@@ -279,7 +279,7 @@ def _failure_problem(draft: Draft, failure: StepFailure) -> Problem:
 
 def _unreadable_problem(draft: Draft, trials: _Trials) -> Problem:
     message = (
-        f"The steps could not be tried: none of {len(trials.unreadable)} wells could be read "
+        "The steps could not be tried, because no well that was looked at could be read "
         f"({next(iter(trials.unreadable.values()))})"
     )
     return Problem("not_tried", message, severity="warning")

@@ -68,7 +68,8 @@ def choose_wells(
             continue
         message = (
             f"{plate.name} has no well {well}{nearest(well, plate.wells)}: it has "
-            f"{len(plate.wells)} wells, {listed(plate.wells, 8)}."
+            f"{len(plate.wells)} well{'' if len(plate.wells) == 1 else 's'}, "
+            f"{listed(plate.wells, 8)}."
         )
         problems.append(Problem("well_unknown", message, parameter="wells", wells=(well,)))
     if not chosen and not problems:
