@@ -127,6 +127,20 @@ def test_a_tampered_plan_removes_nothing_outside(built: PlanBuilder, tmp_path: P
     assert precious.is_dir()
 
 
+@pytest.mark.parametrize("raw", ["plate.ome.zarr", "plate.ome.zarr/inner"])
+def test_results_that_are_the_raw_plate_are_never_removed(raw: str, built: PlanBuilder) -> None:
+    plan = built.plan(executor="threads")
+    start_run(plan).wait(60)
+    output = Path(plan.output)
+    (output / raw).mkdir(exist_ok=True)
+    before = sorted(output.rglob("*"))
+    again = built.plan(plate_root=str(output / raw), key="another")
+    paths = RunPaths.of(plan.output)
+    with pytest.raises(OutputError, match="the raw plate"):
+        write_books(again, paths, resume=False, overwrite=True)
+    assert sorted(output.rglob("*")) == before
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_output(built: PlanBuilder, tmp_path: Path) -> None:
     (tmp_path / "output").mkdir(mode=0o500)

@@ -122,7 +122,7 @@ def _settle(
 ) -> None:
     """Decide about what an earlier run left."""
     if overwrite:
-        _remove_earlier(earlier, paths)
+        _remove_earlier(earlier, plan, paths)
     elif earlier.plate_root != plan.plate_root and earlier.script == plan.script:
         raise OutputError(
             f"{paths.output} holds the results of this pipeline on the plate at "
@@ -155,8 +155,17 @@ def _refuse_foreign(plan: CompiledPlate, paths: RunPaths) -> None:
             )
 
 
-def _remove_earlier(earlier: CompiledPlate, paths: RunPaths) -> None:
-    for target in _written_by(earlier, paths):
+def _remove_earlier(earlier: CompiledPlate, plan: CompiledPlate, paths: RunPaths) -> None:
+    targets = list(_written_by(earlier, paths))
+    raw = Path(plan.plate_root).resolve()
+    # All are looked at before the first is removed: results may be the next run's raw plate.
+    for target in targets:
+        if raw.is_relative_to(target.resolve()):
+            raise OutputError(
+                f"{target} would be removed, but the raw plate, {plan.plate_root}, lies there: "
+                "choose another output folder."
+            )
+    for target in targets:
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         else:
