@@ -8,7 +8,7 @@ VENV ?= .venv
 CORE_VENV ?= .venv-core
 DEMO ?= demo
 # CPU build where pip finds one; `make test TORCH=` does without (its tests are skipped).
-TORCH ?= torch==2.13.0
+TORCH ?= torch==2.13.0 kornia
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 
 BIN := $(VENV)/bin
@@ -52,7 +52,8 @@ $(VENV)/.window: $(VENV)/bin/python pyproject.toml scripts/system_libraries.sh
 	touch $@
 
 $(VENV)/.test: $(VENV)/.window
-	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[pyqt6,test,window-test,dev]' $(TORCH)
+	bash scripts/system_libraries.sh opencl
+	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[pyqt6,test,window-test,dev,jax,pyclesperanto]' $(TORCH)
 	touch $@
 
 $(CORE_VENV)/.test: pyproject.toml

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The system libraries a napari window needs: installed on Debian and Ubuntu as root,
 # elsewhere named.  Where there is a display and the libraries are there, does nothing.
+# With "opencl": PoCL, on which pyclesperanto runs on the CPU; without it its tests are skipped.
 set -eu
 
 packages=(
@@ -9,6 +10,7 @@ packages=(
   libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libdbus-1-3
   libfontconfig1 fonts-dejavu-core
 )
+[ "${1:-}" = opencl ] && packages=(pocl-opencl-icd ocl-icd-libopencl1)
 
 [ "$(uname -s)" = Linux ] || exit 0
 
@@ -32,5 +34,5 @@ else
   echo "These system libraries are missing; install them, then run make again:"
   echo "  sudo apt-get install ${missing[*]}"
   # Without a screen nothing would open; with one the window may still work.
-  [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || exit 1
+  [ "${1:-}" = opencl ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || exit 1
 fi
