@@ -1,11 +1,12 @@
 import contextlib
+import math
 
 import numpy as np
 import pytest
 import tifffile
 
 from napari_openhcs.errors import ImageReadError
-from napari_openhcs.formats.tiff_metadata import read_tiff_metadata
+from napari_openhcs.formats.tiff_metadata import _from_uic, read_tiff_metadata
 
 PROPERTIES = {
     "spatial-calibration-state": "on",
@@ -118,3 +119,16 @@ def test_uic_tags(real_data):
     assert found.position_um == pytest.approx((15915.96, 174826.78))
     assert (found.wavelength_nm, found.exposure_ms, found.channel_name) == (458, 25, "DAPI")
     assert found.z_um == pytest.approx(11703.04)
+
+
+@pytest.mark.parametrize(
+    ("tags", "position"),
+    [
+        ({"StagePosition": np.array([[10.5, -20.0], [0, 0]])}, (10.5, -20.0)),
+        ({"StagePosition": np.array([[math.nan, 20.0]])}, None),
+        ({"StagePosition": np.array([[10.5, math.inf]])}, None),
+        ({}, None),
+    ],
+)
+def test_a_stage_position_of_uic_tags_is_two_finite_numbers(tags, position):
+    assert _from_uic(tags, "")["position_um"] == position

@@ -49,3 +49,9 @@ def test_only_steps_are_steps() -> None:
 def test_a_configuration_no_run_could_use_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(PipelineError, match=next(iter(values))):
         PipelineConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", [{"name": 5}, {"config": 5}])
+def test_a_name_is_text_and_a_config_a_config(values: dict[str, object]) -> None:
+    with pytest.raises(PipelineError, match=f"The pipeline's {next(iter(values))} is 5: expected"):
+        Pipeline([A], **values)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 import pytest
 
-from napari_openhcs.plate.conditions import find_plate_map, read_plate_map
+from napari_openhcs.frozen import from_json, to_json
+from napari_openhcs.plate.conditions import Conditions, find_plate_map, read_plate_map
 
 
 def read(tmp_path, text, name="platemap.csv", encoding="utf-8"):
@@ -73,3 +74,10 @@ def test_bbbc016(real_data):
         "role": "control",
         "third_party_total_cells_3_fields": 224.0,
     }
+
+
+def test_not_a_number_is_no_value_and_infinity_no_number(tmp_path):
+    conditions, problems = read(tmp_path, "well,dose,drug\nA01,NaN,x\nA02,inf,nan\n")
+    assert conditions == {"A01": {"drug": "x"}, "A02": {"dose": "inf"}}
+    assert not problems
+    assert from_json(to_json(conditions), Conditions) == conditions

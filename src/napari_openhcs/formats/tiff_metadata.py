@@ -133,12 +133,12 @@ def _from_xml(description: str) -> dict[str, Any]:
 def _from_uic(uic: Mapping[str, Any], description: str) -> dict[str, Any]:
     """Read the UIC tags of MetaMorph stacks, which older MetaXpress versions write."""
     pixel = _pair(uic, "YCalibration", "XCalibration") if uic.get("SpatialCalibration") else None
-    stage = uic.get("StagePosition")
+    stage = uic.get("StagePosition", [(None, None)])
     height = uic.get("AbsoluteZ")
     properties = {entry.get("name"): entry.get("value") for entry in uic.get("PlaneProperty") or ()}
     return {
         "pixel_size_um": _in_um(pixel, str(uic.get("CalibrationUnits", ""))),
-        "position_um": None if stage is None else (float(stage[0][0]), float(stage[0][1])),
+        "position_um": _pair(dict(zip("xy", stage[0], strict=True)), "x", "y"),
         "z_um": None if height is None else _number(height[0]),
         "wavelength_nm": _positive(uic.get("wavelength")),
         "exposure_ms": _exposure_ms(_EXPOSURE.search(description)),

@@ -25,6 +25,18 @@ def _steps(steps: Iterable[FunctionStep]) -> tuple[FunctionStep, ...]:
     return frozen
 
 
+def _check(expected: str, kind: type) -> Any:
+    """Return an attrs validator that refuses a value of another type in one sentence."""
+
+    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kind):
+            raise PipelineError(
+                f"The pipeline's {attribute.name} is {value!r}: expected {expected}."
+            )
+
+    return validate
+
+
 @attrs.frozen
 class Pipeline:
     """Steps in the order they run, a name, and how to run them.
@@ -37,8 +49,12 @@ class Pipeline:
     """
 
     steps: tuple[FunctionStep, ...] = attrs.field(default=(), converter=_steps)
-    name: str = attrs.field(kw_only=True, default="Pipeline")
-    config: PipelineConfig = attrs.field(kw_only=True, factory=PipelineConfig)
+    name: str = attrs.field(kw_only=True, default="Pipeline", validator=_check("text", str))
+    config: PipelineConfig = attrs.field(
+        kw_only=True,
+        factory=PipelineConfig,
+        validator=_check("a PipelineConfig", PipelineConfig),
+    )
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def read_plate_map(path: Path) -> tuple[Conditions, tuple[PlateProblem, ...]]:
     Returns
     -------
     conditions : FrozenMapping of well to FrozenMapping
-        Every other column that has a value; numbers as float, the rest as str.
+        Every other column that has a value (NaN is none); finite numbers as float, the rest
+        as str.
     problems : tuple of PlateProblem
         Rows that were left out, and why; a table that cannot be used at all is one problem.
     """
@@ -100,9 +102,10 @@ def _read_rows(
             continue
         conditions[well] = FrozenMapping(
             {
-                name.strip(): _value(text, decimal_comma)
+                name.strip(): value
                 for name, text in row.items()
-                if name and name not in keys and isinstance(text, str) and text.strip()
+                if name and name not in keys and isinstance(text, str)
+                if (value := _value(text, decimal_comma)) is not None
             }
         )
     return FrozenMapping(conditions), tuple(problems)
@@ -115,12 +118,16 @@ def _well_of(parts: list[str]) -> str:
     return parse_well("".join(parts))
 
 
-def _value(text: str, decimal_comma: bool) -> str | float:
+def _value(text: str, decimal_comma: bool) -> str | float | None:
+    """Return what a cell says, None where it is empty or NaN; JSON has no infinite numbers."""
     text = text.strip()
     try:
-        return float(text.replace(",", ".") if decimal_comma else text)
+        number = float(text.replace(",", ".") if decimal_comma else text)
     except ValueError:
-        return text
+        return text or None
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else text
 
 
 def _problem(path: Path, sentence: str) -> PlateProblem:
