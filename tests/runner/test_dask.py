@@ -70,6 +70,8 @@ def test_scheduler_without_tls_is_refused_and_a_silent_one_named(builder: Build)
     built = builder(wells=("A01",)).usual()
     for address, text in (
         ("tcp://192.0.2.1:8786", "without TLS"),
+        ("tcp://localhost.example.org:8786", "without TLS"),
+        ("127.0.0.1.example.org:8786", "without TLS"),
         ("tcp://127.0.0.1:9", "does not answer"),
     ):
         plan = built.plan(executor="dask", scheduler=address)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from napari_openhcs.runner.worker import WellRunner
 
 __all__ = ["EXPORT", "DaskExecutor", "run_well"]
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 def run_well(output: str, well: str) -> bytes:
@@ -77,8 +79,10 @@ class DaskExecutor:
                 worker_dashboard_address=None,
             )
             return distributed.Client(self._cluster)
-        protocol, _, host = plan.scheduler.rpartition("://")
-        if protocol != "tls" and not host.startswith(LOOPBACK):
+        protocol, _, address = plan.scheduler.rpartition("://")
+        # The whole host: 'localhost.example.org' is another machine.
+        host = re.sub(r":\d+/?$", "", address).lower()
+        if protocol != "tls" and host not in LOOPBACK:
             raise RunError(
                 f"The Dask scheduler {plan.scheduler} lies beyond this machine without TLS, "
                 "so anybody in the network could run code through it: start it with TLS and give "
@@ -108,7 +112,7 @@ class DaskExecutor:
         """Called in a thread of the client."""
         if future.status == "finished":
             event = decode_event(future.result())
-            self._events.put((future, _at(event, worker)))
+            self._events.put((future, replace(event, worker=worker)))
         else:
             text = f"the task was lost ({future.status}: {self._why(future)})"
             self._events.put((future, Event(What.WORKER_LOST, worker=worker, message=text)))
@@ -149,12 +153,6 @@ class DaskExecutor:
         self._client.close(timeout=1)
         if self._cluster is not None:
             self._cluster.close(timeout=2)
-
-
-def _at(event: Event, worker: int) -> Event:
-    from dataclasses import replace
-
-    return replace(event, worker=worker)
 
 
 EXPORT = ExecutorFactory(DaskExecutor, "distributed", "pip install distributed")
