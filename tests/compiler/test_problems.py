@@ -462,6 +462,9 @@ def test_unwritable_outputs(make_plate, tmp_path, monkeypatch):
         assert str(output) in plan.problems[0].message
         assert not plan.ok
     assert not (Path(plate.root) / "results").exists()
+    plan = compile_pipeline(plate, Pipeline([SMOOTH]), output=str(tmp_path / "bad\udcff"))
+    assert [item.code for item in plan.problems] == ["output_unusable"]
+    assert plan.problems[0].message.isprintable()
 
 
 def test_a_small_disk_is_told_in_a_unit_that_fits(make_plate, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
 
 from napari_openhcs.errors import PlateError
-from napari_openhcs.formats.base import PlateDraft, build_plate, lies_inside, plate_name
+from napari_openhcs.formats.base import PlateDraft, build_plate, plate_name
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource
 
 
@@ -68,11 +68,3 @@ def test_the_plate_map_joins(tmp_path):
 )
 def test_plate_name(tmp_path, path, name):
     assert plate_name(tmp_path / path) == name
-
-
-def test_lies_inside(tmp_path):
-    (tmp_path / "plate").mkdir()
-    (tmp_path / "plate2").mkdir()
-    assert lies_inside(tmp_path / "plate", tmp_path / "plate" / "a.tif")
-    assert not lies_inside(tmp_path / "plate", tmp_path / "plate2" / "a.tif")
-    assert not lies_inside(tmp_path / "plate", tmp_path / "plate" / ".." / "a.tif")

@@ -134,3 +134,16 @@ def test_opening_a_plate_loads_nothing_heavy(tmp_path):
         "sys.exit(str(bad) if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "plate")], check=True)
+
+
+def test_a_path_with_a_zero_byte():
+    with pytest.raises(PlateNotFoundError, match="There is no plate"):
+        open_plate("/tmp/a\0b")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_folder_whose_name_is_no_text(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/pl\xff")
+    write_sample_plate(folder, wells=1, fields=1, channels=1, size=64)
+    with pytest.raises(PlateError, match="name that is not valid text"):
+        open_plate(folder)

@@ -19,7 +19,7 @@ from napari_openhcs.runner.events import Event, EventLog, What, decode_event, en
 from napari_openhcs.runner.lock import Owner, acquire, is_alive, owner_of, read_lock, release
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.prepare import write_books
-from napari_openhcs.testing.runner import PlanBuilder
+from napari_openhcs.testing.runner import PlanBuilder, digest_of
 
 Build = Callable[..., PlanBuilder]
 
@@ -128,17 +128,24 @@ def test_a_tampered_plan_removes_nothing_outside(built: PlanBuilder, tmp_path: P
 
 
 @pytest.mark.parametrize("raw", ["plate.ome.zarr", "plate.ome.zarr/inner"])
-def test_results_that_are_the_raw_plate_are_never_removed(raw: str, built: PlanBuilder) -> None:
-    plan = built.plan(executor="threads")
-    start_run(plan).wait(60)
-    output = Path(plan.output)
-    (output / raw).mkdir(exist_ok=True)
-    before = sorted(output.rglob("*"))
-    again = built.plan(plate_root=str(output / raw), key="another")
-    paths = RunPaths.of(plan.output)
+def test_results_that_are_the_raw_plate_are_never_removed(
+    raw: str, built: PlanBuilder, tmp_path: Path
+) -> None:
+    start_run(built.plan(executor="threads")).wait(60)
+    (tmp_path / "output" / raw).mkdir(exist_ok=True)
+    before = digest_of(tmp_path / "output/plate.ome.zarr")
+    again = built.plan(plate_root=str(tmp_path / "output" / raw), key="another")
     with pytest.raises(OutputError, match="the raw plate"):
-        write_books(again, paths, resume=False, overwrite=True)
-    assert sorted(output.rglob("*")) == before
+        start_run(again, overwrite=True)
+    # Also where only the earlier run wrote there.
+    contexts = {}
+    for well, context in again.contexts.items():
+        outputs = tuple(replace(item, store="new.ome.zarr") for item in context.layout.outputs)
+        contexts[well] = replace(context, layout=replace(context.layout, outputs=outputs))
+    moved = replace(again, plate_store="new.ome.zarr", contexts=FrozenMapping(contexts))
+    with pytest.raises(OutputError, match=r"the raw plate, .* lies there and is never written to"):
+        start_run(moved, overwrite=True)
+    assert digest_of(tmp_path / "output/plate.ome.zarr") == before
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
@@ -176,6 +183,14 @@ def test_damaged_plan(built: PlanBuilder, tmp_path: Path) -> None:
         start_run(built.plan(), resume=True)
     status = start_run(built.plan(executor="threads"), overwrite=True).wait(60)
     assert status.state == "done"
+    for key in (built.plan().key, "another"):
+        (books / "plan.json").write_text("{")
+        status = start_run(built.plan(executor="threads", key=key), overwrite=True).wait(60)
+        assert {well.attempts for well in status.wells.values()} == {1}
+    (books / "plan.json").write_text("{")
+    (tmp_path / "output/plate.ome.zarr/zarr.json").unlink()
+    with pytest.raises(OutputError, match="no run recorded in this folder wrote it"):
+        start_run(built.plan(), overwrite=True)
 
 
 def test_lock_of_the_living_and_of_the_dead(tmp_path: Path) -> None:

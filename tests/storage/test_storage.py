@@ -8,6 +8,7 @@ from napari_openhcs import storage
 from napari_openhcs.errors import ImageReadError, StoreError
 from napari_openhcs.plan import PlannedPlane
 from napari_openhcs.storage import BACKENDS, StorageBackend, VirtualFileSystem, read_plane
+from napari_openhcs.storage.base import lies_inside
 
 
 def planned(path, backend, selection=()):
@@ -79,3 +80,14 @@ def test_a_backend_is_added_by_one_file(tmp_path, monkeypatch):
         monkeypatch.undo()
         BACKENDS.refresh()
     assert "tape" not in BACKENDS
+
+
+def test_lies_inside(tmp_path):
+    (tmp_path / "plate").mkdir()
+    (tmp_path / "plate2").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "plate")
+    assert lies_inside(tmp_path / "plate", tmp_path / "plate")
+    assert lies_inside(tmp_path / "plate", tmp_path / "plate" / "a.tif")
+    assert lies_inside(tmp_path / "plate", tmp_path / "link" / "a.tif")
+    assert not lies_inside(tmp_path / "plate", tmp_path / "plate2" / "a.tif")
+    assert not lies_inside(tmp_path / "plate", tmp_path / "plate" / ".." / "a.tif")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_openhcs.compiler.devices import readable_size
 from napari_openhcs.plan import Problem
+from napari_openhcs.storage.base import is_text, lies_inside
 
 __all__ = ["absolute_output", "check_output"]
 
@@ -37,6 +38,12 @@ def check_output(
     """
     if not output:
         return []
+    if not is_text(output):
+        message = (
+            f"The output folder {output!a} has a name that is not valid text, which no plan "
+            "can hold: choose another folder."
+        )
+        return [_problem("output_unusable", message)]
     try:
         return _check(Path(output), Path(plate_root), plate_store, needed_bytes)
     except (OSError, ValueError) as error:
@@ -48,14 +55,14 @@ def check_output(
 def _check(output: Path, plate: Path, store: str, needed_bytes: int) -> list[Problem]:
     real, raw = output.resolve(), plate.resolve()
     existing = next(item for item in (real, *real.parents) if item.exists())
-    if real == raw or raw in real.parents:
+    if lies_inside(raw, real):
         message = (
             f"The output folder {output} lies inside the raw plate {plate}, which is never written "
             "to: choose a folder outside of it."
         )
         return [_problem("output_in_plate", message)]
     results = real / store
-    if results == raw or results in raw.parents:
+    if lies_inside(results, raw):
         message = (
             f"The results would be written to {results}, where the raw plate lies: choose another "
             "output folder."

@@ -59,7 +59,8 @@ def open_plate(path: str | os.PathLike[str]) -> Plate:
     target = Path(path).expanduser()
     try:
         target = target.resolve(strict=True)
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+    # RuntimeError: a loop of links; ValueError: a zero byte in the path.
+    except (OSError, RuntimeError, ValueError) as error:
         raise PlateNotFoundError(
             f"There is no plate at {target}: expected the folder of a plate; check the path "
             "and whether its drive is connected."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
@@ -15,8 +14,9 @@ from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate, PlateProblem, find_missing
 from napari_openhcs.plate.conditions import find_plate_map, read_plate_map
 from napari_openhcs.plate.model import smallest_plate
+from napari_openhcs.storage.base import is_text
 
-__all__ = ["PlateDraft", "PlateFormat", "build_plate", "lies_inside", "most_common"]
+__all__ = ["PlateDraft", "PlateFormat", "build_plate", "most_common"]
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -103,20 +103,19 @@ def most_common(values: Iterable[Value]) -> Value:
     return Counter(values).most_common(1)[0][0]
 
 
-def lies_inside(root: Path, path: str | os.PathLike[str]) -> bool:
-    """Whether `path`, links followed, lies in the folder `root` (itself without links)."""
-    real = os.path.realpath(path)
-    return real == str(root) or real.startswith(str(root).rstrip(os.sep) + os.sep)
-
-
 def build_plate(draft: PlateDraft) -> Plate:
     """Turn what a format found into a plate: sorted, checked and with its plate map.
 
     Raises
     ------
     PlateError
-        There is not a single plane.
+        There is not a single plane, or the folder's name cannot be written down.
     """
+    if not is_text(str(draft.root)):
+        raise PlateError(
+            f"The folder {str(draft.root)!a} has a name that is not valid text, which no plan "
+            "and no metadata can hold: rename it."
+        )
     if not draft.planes:
         reasons = " ".join(problem.message for problem in draft.problems[:2])
         raise PlateError(

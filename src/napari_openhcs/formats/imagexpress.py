@@ -22,11 +22,12 @@ from typing import Final
 
 from napari_openhcs.axes import natural_key, parse_well
 from napari_openhcs.errors import PlateError
-from napari_openhcs.formats.base import PlateDraft, PlateFormat, build_plate, lies_inside
+from napari_openhcs.formats.base import PlateDraft, PlateFormat, build_plate
 from napari_openhcs.formats.channels import channel_color
 from napari_openhcs.formats.htd import PlateDescription, read_htd
 from napari_openhcs.formats.stage import HeaderReader, read_positions, read_z_step
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
+from napari_openhcs.storage.base import is_text, lies_inside
 
 __all__ = ["EXPORT", "ImageXpress"]
 
@@ -129,7 +130,7 @@ def _scan(root: Path) -> _Scan:
         if name.startswith(".") or "_thumb" in name.lower():
             continue
         path = entry.path[cut:].replace(os.sep, "/")
-        if not _is_text(name):
+        if not is_text(name):
             _report_unknown(scan.draft, ascii(path), "its name is not valid text")
             continue
         if entry.is_symlink() and not lies_inside(root, entry.path):
@@ -171,11 +172,6 @@ def _scan(root: Path) -> _Scan:
         else:
             scan.draft.add(key, PlaneSource(path))
     return scan
-
-
-def _is_text(name: str) -> bool:
-    """Whether a file name can be written down; bytes that are no text cannot."""
-    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _report_unknown(draft: PlateDraft, path: str, why: str) -> None:

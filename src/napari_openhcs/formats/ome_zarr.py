@@ -29,11 +29,11 @@ from napari_openhcs.formats.base import (
     PlateDraft,
     PlateFormat,
     build_plate,
-    lies_inside,
     most_common,
 )
 from napari_openhcs.formats.channels import channel_color
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
+from napari_openhcs.storage.base import lies_inside
 
 __all__ = ["EXPORT", "OmeZarr"]
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from napari_openhcs.errors import OutputError, RunError
+from napari_openhcs.errors import OutputError, RunError, StoreError
 from napari_openhcs.ome_zarr.files import write_atomically
+from napari_openhcs.ome_zarr.nodes import read_node, split_attributes
 from napari_openhcs.plan import CompiledPlate, encode_plan
 from napari_openhcs.runner import lock
 from napari_openhcs.runner.follow import read_plan
 from napari_openhcs.runner.paths import RunPaths
+from napari_openhcs.storage.base import lies_inside
 
 __all__ = ["all_stores", "check_output", "open_books", "write_books"]
 
@@ -29,18 +31,28 @@ def all_stores(plan: CompiledPlate) -> tuple[str, ...]:
 
 
 def check_output(plan: CompiledPlate, paths: RunPaths) -> None:
-    """Refuse an output that lies in the raw plate.
+    """Refuse an output that lies in the raw plate, or a store where the raw plate lies.
 
     Raises
     ------
     OutputError
     """
-    raw, output = Path(plan.plate_root).resolve(), paths.output.resolve()
-    if output == raw or raw in output.parents:
+    if lies_inside(Path(plan.plate_root).resolve(), paths.output):
         raise OutputError(
             f"{paths.output} lies in the folder of the raw plate, {plan.plate_root}, which is "
             "never written to: choose an output folder outside it."
         )
+    _spare_raw(plan, [paths.output / store for store in all_stores(plan)])
+
+
+def _spare_raw(plan: CompiledPlate, targets: Iterable[Path]) -> None:
+    """Refuse to write or remove anything that is the raw plate or that holds it."""
+    for target in targets:
+        if lies_inside(target.resolve(), plan.plate_root):
+            raise OutputError(
+                f"{target} would be written anew, but the raw plate, {plan.plate_root}, lies there "
+                "and is never written to: choose another output folder."
+            )
 
 
 def open_books(paths: RunPaths) -> None:
@@ -82,12 +94,17 @@ def write_books(plan: CompiledPlate, paths: RunPaths, *, resume: bool, overwrite
         The folder holds results and neither was asked for, the results of another pipeline,
         or files that no run wrote under names that this one needs.
     """
+    recorded = paths.plan.exists()
     earlier = _earlier_plan(paths, overwrite)
     try:
         if earlier is not None:
             _settle(plan, earlier, paths, resume=resume, overwrite=overwrite)
-        elif not paths.plan.exists():
-            _refuse_foreign(plan, paths)
+        elif recorded:
+            # The plan is damaged: the stores that this run needs, and that a run wrote, must go.
+            _refuse_foreign(paths, (name for name in all_stores(plan) if not _is_ours(paths, name)))
+            _remove(plan, plan, paths)
+        else:
+            _refuse_foreign(paths, [*all_stores(plan), paths.script.name])
         paths.stop.unlink(missing_ok=True)
         paths.markers.mkdir(parents=True, exist_ok=True)
         write_atomically(paths.plan, encode_plan(plan))
@@ -122,7 +139,7 @@ def _settle(
 ) -> None:
     """Decide about what an earlier run left."""
     if overwrite:
-        _remove_earlier(earlier, plan, paths)
+        _remove(earlier, plan, paths)
     elif earlier.plate_root != plan.plate_root and earlier.script == plan.script:
         raise OutputError(
             f"{paths.output} holds the results of this pipeline on the plate at "
@@ -145,8 +162,16 @@ def _settle(
         )
 
 
-def _refuse_foreign(plan: CompiledPlate, paths: RunPaths) -> None:
-    names = (*all_stores(plan), paths.script.relative_to(paths.output).as_posix())
+def _is_ours(paths: RunPaths, store: str) -> bool:
+    """Whether a run wrote a store, as its own metadata say."""
+    try:
+        node = read_node(paths.output / store)
+    except StoreError:
+        return False
+    return node is not None and "key" in split_attributes(node["attributes"])[1]
+
+
+def _refuse_foreign(paths: RunPaths, names: Iterable[str]) -> None:
     for name in names:
         if (paths.output / name).exists():
             raise OutputError(
@@ -155,16 +180,10 @@ def _refuse_foreign(plan: CompiledPlate, paths: RunPaths) -> None:
             )
 
 
-def _remove_earlier(earlier: CompiledPlate, plan: CompiledPlate, paths: RunPaths) -> None:
+def _remove(earlier: CompiledPlate, plan: CompiledPlate, paths: RunPaths) -> None:
+    """Remove what an earlier run wrote, unless the raw plate of this one is among it."""
     targets = list(_written_by(earlier, paths))
-    raw = Path(plan.plate_root).resolve()
-    # All are looked at before the first is removed: results may be the next run's raw plate.
-    for target in targets:
-        if raw.is_relative_to(target.resolve()):
-            raise OutputError(
-                f"{target} would be removed, but the raw plate, {plan.plate_root}, lies there: "
-                "choose another output folder."
-            )
+    _spare_raw(plan, targets)
     for target in targets:
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)

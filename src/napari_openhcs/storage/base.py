@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +10,14 @@ import numpy as np
 
 from napari_openhcs.errors import ImageReadError, StoreError
 
-__all__ = ["StorageBackend", "check_plane", "check_writable", "resolve_inside"]
+__all__ = [
+    "StorageBackend",
+    "check_plane",
+    "check_writable",
+    "is_text",
+    "lies_inside",
+    "resolve_inside",
+]
 
 
 @runtime_checkable
@@ -64,6 +72,16 @@ class StorageBackend(Protocol):
     def list(self, path: str = "") -> tuple[str, ...]:
         """Return the paths directly below `path`, in natural order; each can be read or listed."""
         ...
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name can be written down; bytes that are no text cannot."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def lies_inside(root: Path, path: str | os.PathLike[str]) -> bool:
+    """Whether `path`, links followed, is the folder `root` (itself without links) or lies in it."""
+    return Path(os.path.realpath(path)).is_relative_to(root)
 
 
 def resolve_inside(root: Path | None, path: str) -> Path:
