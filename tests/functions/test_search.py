@@ -4,6 +4,7 @@ import pytest
 
 from napari_openhcs.functions.registry import search, specs
 from napari_openhcs.functions.search import words
+from napari_openhcs.functions.spec import FunctionSpec
 
 TYPED = [
     ("remove background", ("subtract_rolling_ball", "white_top_hat", "rolling_ball")),
@@ -87,11 +88,16 @@ def test_the_own_name_comes_before_longer_ones() -> None:
 
 
 def test_every_function_is_found_by_its_own_name_in_words() -> None:
-    lost = [
-        spec.id
-        for spec in specs().values()
-        if spec not in search(spec.id.rpartition(".")[2].replace("_", " "), limit=5)
-    ]
+    def last(spec: FunctionSpec) -> str:
+        return spec.id.rpartition(".")[2]
+
+    lost = []
+    for name in {last(spec) for spec in specs().values()}:
+        found = search(name.replace("_", " "), limit=10_000)
+        # Several libraries have a function of this name: none of them hides the others.
+        others = [spec for spec in found if last(spec) != name][:5]
+        before = set(found[: found.index(others[-1])] if len(others) == 5 else found)
+        lost += [spec.id for spec in specs().values() if last(spec) == name and spec not in before]
     assert not lost
 
 

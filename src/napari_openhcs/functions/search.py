@@ -203,7 +203,9 @@ class SearchIndex:
         for name in scores:
             scores[name] *= (hits[name] / len(query)) ** 2
             if whole in self._phrases[name]:
-                scores[name] += _PHRASE * self._liking[name]
+                # The name itself is worth more than a word that many functions share.
+                own = 1.5 if whole == self._phrases[name][0] else 1.0
+                scores[name] += _PHRASE * own * self._liking[name]
         dotted = text.strip().lower()
         for name in self._tie:
             if dotted in name.lower() and len(dotted) > 2:

@@ -1,16 +1,24 @@
-"""Filters on torch tensors, for the CPU or a GPU.
+"""Smoothing, sharpening and rank filters on torch tensors, for the CPU or a GPU.
 
-Axes are (Y, X) or (Z, Y, X); tensors stay on their device.  torch is imported inside the
-functions: listing them loads nothing.
+Axes are (Y, X) or (Z, Y, X); tensors stay on their device; borders are mirrored.  torch is
+imported inside the functions: listing them loads nothing.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from napari_openhcs.axes import Contract, Kind
-from napari_openhcs.errors import ContractError
+from napari_openhcs.functions._torch import (
+    as_float,
+    blur,
+    like,
+    neighbours,
+    require_at_least,
+    widened,
+    windows,
+    windows_along,
+)
 from napari_openhcs.functions.declare import declare
 from napari_openhcs.memory_types.decorators import torch as torch_function
 
@@ -18,52 +26,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "bilateral_filter",
+    "difference_of_gaussians",
     "gaussian_blur",
-    "max_projection",
-    "mean_projection",
-    "otsu_threshold",
-    "percentile_normalize",
-    "threshold_value",
+    "max_filter",
+    "mean_filter",
+    "median_filter",
+    "min_filter",
+    "percentile_filter",
+    "range_filter",
+    "unsharp_mask",
 ]
-
-
-def _as_float(image: Tensor) -> Tensor:
-    """Return float32, which every device computes in, or float64 as it came."""
-    return image if image.is_floating_point() else image.float()
-
-
-def _like(result: Tensor, image: Tensor) -> Tensor:
-    """Return `result` in the dtype of `image`: rounded and clipped for integers."""
-    import torch
-
-    if image.is_floating_point():
-        return result.to(image.dtype)
-    limits = torch.iinfo(image.dtype)
-    return result.round().clamp(limits.min, limits.max).to(image.dtype)
-
-
-def _require_stack(image: Tensor, name: str) -> None:
-    if image.ndim != 3 or image.shape[0] == 0:
-        raise ContractError(
-            f"{name} got an array of shape {tuple(image.shape)}: expected a stack (N, Y, X) of at "
-            "least one plane."
-        )
-
-
-def _blur_axis(image: Tensor, weights: Tensor, axis: int) -> Tensor:
-    """Convolve along one axis; the border is mirrored with the edge pixel repeated."""
-    import torch
-
-    radius = len(weights) // 2
-    length = image.shape[axis]
-    # Index arithmetic mirrors any number of times, so that a kernel may exceed the image.
-    index = torch.arange(-radius, length + radius, device=image.device) % (2 * length)
-    index = torch.where(index < length, index, 2 * length - 1 - index)
-    padded = image.index_select(axis, index)
-    result = torch.zeros_like(image)
-    for offset, weight in enumerate(weights):
-        result += weight * padded.narrow(axis, offset, length)
-    return result
 
 
 @declare(
@@ -95,195 +68,409 @@ def gaussian_blur(image: Tensor, sigma: float = 2.0, truncate: float = 4.0) -> T
     Tensor
         Same shape, dtype and device; a new tensor.
     """
-    import torch
-
-    radius = int(truncate * sigma + 0.5)
-    if radius == 0:
+    if int(truncate * sigma + 0.5) == 0:
         return image.clone()
-    positions = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    weights = torch.exp(-0.5 * (positions / sigma) ** 2)
-    result = _as_float(image)
-    weights = (weights / weights.sum()).to(result)
+    return like(blur(image, sigma, truncate), image)
+
+
+@declare(
+    contract=Contract.FLEXIBLE,
+    output_kind=Kind.IMAGE,
+    category="filter",
+    synonyms=(
+        "box blur",
+        "average",
+        "smooth",
+    ),
+    units={"size": "px"},
+    limits={"size": (1, None)},
+)
+@torch_function
+def mean_filter(image: Tensor, size: int = 3) -> Tensor:
+    """Take the mean in a square window.
+
+    Parameters
+    ----------
+    image : Tensor
+        (Y, X) or (Z, Y, X), any real dtype.
+    size : int
+        Side of the window, px.
+
+    Returns
+    -------
+    Tensor
+        Same shape, dtype and device; integers are rounded.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.uniform_filter``.
+    """
+    require_at_least(size, 1, "mean_filter", "size")
+    result = as_float(image)
     for axis in range(image.ndim):
-        result = _blur_axis(result, weights, axis)
-    return _like(result, image)
+        result = windows_along(result, size, axis).mean(-1)
+    return like(result, image)
 
 
 @declare(
-    contract=Contract.REDUCE,
+    contract=Contract.FLEXIBLE,
     output_kind=Kind.IMAGE,
-    category="projection",
-    synonyms=("maximum intensity projection", "MIP", "z projection"),
+    category="filter",
+    synonyms=(
+        "despeckle",
+        "remove noise",
+        "denoise",
+        "salt and pepper noise",
+    ),
+    units={"size": "px"},
+    limits={"size": (1, None)},
 )
 @torch_function
-def max_projection(image: Tensor) -> Tensor:
-    """Take the brightest value over the stack at every pixel.
+def median_filter(image: Tensor, size: int = 3) -> Tensor:
+    """Take the median in a square window: removes single bright or dark pixels.
 
     Parameters
     ----------
     image : Tensor
-        (N, Y, X), any real dtype.
+        (Y, X) or (Z, Y, X), any real dtype.
+    size : int
+        Side of the window, px.
 
     Returns
     -------
     Tensor
-        (Y, X), same dtype.
+        Same shape, dtype and device; values are selected, never mixed.
 
     Raises
     ------
-    ContractError
-        `image` is no stack.
+    ParameterError
+        A parameter is below its minimum.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.median_filter``.
     """
-    _require_stack(image, "max_projection")
-    # torch has no maximum of uint16; the sign-free values fit int32.
-    wide = image if image.is_floating_point() else image.int()
-    return wide.amax(dim=0).to(image.dtype)
+    require_at_least(size, 1, "median_filter", "size")
+    middle = size**image.ndim // 2
+    return windows(widened(image), size, lambda values: values.sort(-1).values[..., middle]).to(
+        image.dtype
+    )
 
 
 @declare(
-    contract=Contract.REDUCE,
+    contract=Contract.FLEXIBLE,
     output_kind=Kind.IMAGE,
-    category="projection",
-    synonyms=("average projection", "z projection"),
+    category="filter",
+    synonyms=(
+        "rank filter",
+        "background estimate",
+    ),
+    units={"size": "px", "percent": "%"},
+    limits={"size": (1, None), "percent": (0, 100)},
 )
 @torch_function
-def mean_projection(image: Tensor) -> Tensor:
-    """Take the mean over the stack at every pixel.
+def percentile_filter(image: Tensor, size: int = 5, percent: float = 50.0) -> Tensor:
+    """Take a percentile in a square window.
 
     Parameters
     ----------
     image : Tensor
-        (N, Y, X), any real dtype.
+        (Y, X) or (Z, Y, X), any real dtype.
+    size : int
+        Side of the window, px.
+    percent : float
+        Percentile, 0 to 100; the nearest value below is taken.
 
     Returns
     -------
     Tensor
-        (Y, X), same dtype; integers are rounded.
+        Same shape, dtype and device; values are selected, never mixed.
 
     Raises
     ------
-    ContractError
-        `image` is no stack.
+    ParameterError
+        A parameter is below its minimum.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.percentile_filter``.
     """
-    _require_stack(image, "mean_projection")
-    return _like(_as_float(image).mean(dim=0), image)
-
-
-def _percentile(values: Tensor, percent: float) -> Tensor:
-    """Return a percentile, interpolated linearly as NumPy does."""
-    import torch
-
-    ordered = values.flatten().sort().values
-    position = (len(ordered) - 1) * percent / 100.0
-    low = math.floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return torch.lerp(ordered[low], ordered[high], position - low)
+    require_at_least(size, 1, "percentile_filter", "size")
+    require_at_least(percent, 0, "percentile_filter", "percent")
+    count = size**image.ndim
+    rank = min(int(count * percent / 100.0), count - 1)
+    return windows(widened(image), size, lambda values: values.sort(-1).values[..., rank]).to(
+        image.dtype
+    )
 
 
 @declare(
     contract=Contract.FLEXIBLE,
     output_kind=Kind.IMAGE,
-    category="intensity",
-    synonyms=("normalize", "contrast", "stretch contrast", "rescale"),
-    units={"low": "%", "high": "%"},
-    limits={"low": (0, 100), "high": (0, 100)},
+    category="filter",
+    synonyms=(
+        "maximum filter",
+        "grow bright",
+    ),
+    units={"size": "px"},
+    limits={"size": (1, None)},
 )
 @torch_function
-def percentile_normalize(image: Tensor, low: float = 1.0, high: float = 99.8) -> Tensor:
-    """Map a low and a high percentile to the ends of the range.
-
-    Values outside are clipped.  Every plane (or volume) is measured for itself: planes are
-    not comparable afterwards.
+def max_filter(image: Tensor, size: int = 3) -> Tensor:
+    """Take the largest value in a square window.
 
     Parameters
     ----------
     image : Tensor
         (Y, X) or (Z, Y, X), any real dtype.
-    low, high : float
-        Percentiles that become the smallest and largest value.
+    size : int
+        Side of the window, px.
 
     Returns
     -------
     Tensor
-        Same shape and dtype: over the whole range of an integer dtype, 0 to 1 for floats.
-        0 everywhere where both percentiles are equal.
-    """
-    import torch
+        Same shape, dtype and device; values are selected, never mixed.
 
-    values = _as_float(image)
-    bottom, top = _percentile(values, low), _percentile(values, high)
-    span = top - bottom
-    unit = torch.where(span > 0, (values - bottom) / span, torch.zeros_like(values)).clamp(0, 1)
-    full = 1.0 if image.is_floating_point() else float(torch.iinfo(image.dtype).max)
-    return _like(unit * full, image)
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.maximum_filter``.
+    """
+    require_at_least(size, 1, "max_filter", "size")
+    result = widened(image)
+    for axis in range(image.ndim):
+        result = windows_along(result, size, axis).amax(-1)
+    return result.to(image.dtype)
 
 
 @declare(
     contract=Contract.FLEXIBLE,
-    output_kind=Kind.MASK,
-    category="threshold",
-    synonyms=("threshold", "binarize", "segment", "mask"),
+    output_kind=Kind.IMAGE,
+    category="filter",
+    synonyms=(
+        "minimum filter",
+        "shrink bright",
+    ),
+    units={"size": "px"},
+    limits={"size": (1, None)},
 )
 @torch_function
-def threshold_value(image: Tensor, threshold: float = 500.0) -> Tensor:
-    """Mark what is brighter than a fixed grey value.
+def min_filter(image: Tensor, size: int = 3) -> Tensor:
+    """Take the smallest value in a square window.
 
     Parameters
     ----------
     image : Tensor
         (Y, X) or (Z, Y, X), any real dtype.
-    threshold : float
-        Grey value; pixels above it are marked.
+    size : int
+        Side of the window, px.
 
     Returns
     -------
     Tensor
-        bool, same shape.
+        Same shape, dtype and device; values are selected, never mixed.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.minimum_filter``.
     """
-    return _as_float(image) > threshold
+    require_at_least(size, 1, "min_filter", "size")
+    result = widened(image)
+    for axis in range(image.ndim):
+        result = windows_along(result, size, axis).amin(-1)
+    return result.to(image.dtype)
 
 
 @declare(
     contract=Contract.FLEXIBLE,
-    output_kind=Kind.MASK,
-    category="threshold",
-    synonyms=("threshold", "binarize", "segment", "mask", "otsu"),
-    limits={"n_bins": (2, 65536), "correction": (0, None)},
+    output_kind=Kind.IMAGE,
+    category="filter",
+    synonyms=(
+        "edges",
+        "local contrast",
+        "texture",
+    ),
+    units={"size": "px"},
+    limits={"size": (1, None)},
 )
 @torch_function
-def otsu_threshold(image: Tensor, n_bins: int = 256, correction: float = 1.0) -> Tensor:
-    """Mark what is brighter than Otsu's threshold.
-
-    Otsu 1979 (doi 10.1109/TSMC.1979.4310076): the threshold that best separates the
-    histogram into two classes.
+def range_filter(image: Tensor, size: int = 3) -> Tensor:
+    """Take the difference of the largest and the smallest value in a square window.
 
     Parameters
     ----------
     image : Tensor
         (Y, X) or (Z, Y, X), any real dtype.
-    n_bins : int
-        Bins of the histogram between the smallest and the largest value.
-    correction : float
-        The threshold found is multiplied by this; above 1 is stricter.
+    size : int
+        Side of the window, px.
 
     Returns
     -------
     Tensor
-        bool, same shape; False everywhere in a constant image.
+        Same shape, dtype and device, grey values; bright at edges and in texture.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+    """
+    require_at_least(size, 1, "range_filter", "size")
+    highest = lowest = widened(image)
+    for axis in range(image.ndim):
+        highest = windows_along(highest, size, axis).amax(-1)
+        lowest = windows_along(lowest, size, axis).amin(-1)
+    return (highest - lowest).to(image.dtype)
+
+
+@declare(
+    contract=Contract.FLEXIBLE,
+    output_kind=Kind.IMAGE,
+    category="filter",
+    synonyms=(
+        "DoG",
+        "band pass",
+        "enhance spots",
+        "spot enhancement",
+    ),
+    units={"low_sigma": "px", "high_sigma": "px"},
+    limits={"low_sigma": (0, None), "high_sigma": (0, None)},
+)
+@torch_function
+def difference_of_gaussians(
+    image: Tensor, low_sigma: float = 1.0, high_sigma: float = 4.0
+) -> Tensor:
+    """Keep structures between two sizes: a weak blur minus a strong one.
+
+    Parameters
+    ----------
+    image : Tensor
+        (Y, X) or (Z, Y, X), any real dtype.
+    low_sigma : float
+        Standard deviation of the weaker blur, px.
+    high_sigma : float
+        Standard deviation of the stronger blur, px.
+
+    Returns
+    -------
+    Tensor
+        Same shape and device, float32 (float64 for float64); grey values, also below 0.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+    """
+    require_at_least(low_sigma, 0, "difference_of_gaussians", "low_sigma")
+    require_at_least(high_sigma, low_sigma, "difference_of_gaussians", "high_sigma")
+    return blur(image, low_sigma) - blur(image, high_sigma)
+
+
+@declare(
+    contract=Contract.FLEXIBLE,
+    output_kind=Kind.IMAGE,
+    category="filter",
+    synonyms=(
+        "sharpen",
+        "sharpening",
+        "deblur",
+        "enhance edges",
+    ),
+    units={"sigma": "px"},
+    limits={"sigma": (0, None), "amount": (0, None)},
+)
+@torch_function
+def unsharp_mask(image: Tensor, sigma: float = 2.0, amount: float = 1.0) -> Tensor:
+    """Sharpen: add what a blur takes away.
+
+    Parameters
+    ----------
+    image : Tensor
+        (Y, X) or (Z, Y, X), any real dtype.
+    sigma : float
+        Standard deviation of the blur, px.
+    amount : float
+        How much is added; 0 changes nothing.
+
+    Returns
+    -------
+    Tensor
+        Same shape, dtype and device; integers are rounded.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+    """
+    require_at_least(sigma, 0, "unsharp_mask", "sigma")
+    values = as_float(image)
+    return like(values + amount * (values - blur(image, sigma)), image)
+
+
+@declare(
+    contract=Contract.PLANE,
+    output_kind=Kind.IMAGE,
+    category="filter",
+    synonyms=(
+        "edge preserving smoothing",
+        "denoise",
+        "reduce noise",
+    ),
+    units={"sigma": "px"},
+    limits={"sigma": (0.1, None)},
+)
+@torch_function
+def bilateral_filter(image: Tensor, sigma: float = 1.5, sigma_grey: float | None = None) -> Tensor:
+    """Smooth inside regions and keep edges: neighbours of other brightness count less.
+
+    Parameters
+    ----------
+    image : Tensor
+        (Y, X), any real dtype.
+    sigma : float
+        Standard deviation of the distance, px; the window reaches twice as far.
+    sigma_grey : float, optional
+        Standard deviation of the difference in grey values; by default that of the image.
+
+    Returns
+    -------
+    Tensor
+        Same shape, dtype and device; integers are rounded.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is below its minimum.
+
+    Notes
+    -----
+    Tomasi and Manduchi 1998, doi 10.1109/ICCV.1998.710815.
     """
     import torch
 
-    values = _as_float(image)
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        return torch.zeros_like(values, dtype=torch.bool)
-    # Counted on the device by index: torch.histc adds floats in no fixed order on a GPU.
-    index = ((values - low) * (n_bins / (high - low))).long().clamp(max=n_bins - 1)
-    counts = torch.bincount(index.flatten(), minlength=n_bins).double().cpu()
-    centres = low + (torch.arange(n_bins, dtype=torch.float64) + 0.5) * (high - low) / n_bins
-    below, above = counts.cumsum(0), counts.flip(0).cumsum(0).flip(0)
-    sums = counts * centres
-    mean_below = sums.cumsum(0) / below.clamp(min=1)
-    mean_above = sums.flip(0).cumsum(0).flip(0) / above.clamp(min=1)
-    between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
-    return values > float(centres[int(between.argmax())]) * correction
+    require_at_least(sigma, 0.1, "bilateral_filter", "sigma")
+    values = as_float(image)
+    spread = float(values.std(correction=0)) if sigma_grey is None else sigma_grey
+    if not spread > 0:
+        return image.clone()
+    total, weights = torch.zeros_like(values), torch.zeros_like(values)
+    for distance, shifted in neighbours(values, int(2 * sigma + 0.5)):
+        weight = torch.exp(
+            -0.5 * (distance / sigma) ** 2 - 0.5 * ((shifted - values) / spread) ** 2
+        )
+        total += weight * shifted
+        weights += weight
+    return like(total / weights, image)

@@ -5,4 +5,4 @@ from napari_openhcs.testing.libraries import LibraryTests
 
 class TestTorch(LibraryTests):
     library = "torch"
-    resampled = 1000
+    resampled = 20
