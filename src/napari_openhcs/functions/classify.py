@@ -51,6 +51,7 @@ def draft_spec(
     NotEstablished
         A parameter has no default, and no value for it is known.
     """
+    function = library.adapted(name, function)
     described = describe_signature(function, hints)
     if described.unknown:
         raise NotEstablished(f"no value is known for {', '.join(described.unknown)}")
@@ -153,7 +154,7 @@ def establish_function(library: FunctionLibrary, name: str, function: Function) 
         raise NotEstablished(reason)
     hints = library.hints(name)
     spec = draft_spec(library, name, function, hints)
-    runner = _Runner(spec, on_numpy(spec, function))
+    runner = _Runner(spec, on_numpy(spec, library.adapted(name, function)))
     seen = _observe(runner, hints)
     useful = [item for item in seen if not item.problem and not _wraps(runner, item)]
     if not useful:

@@ -162,7 +162,7 @@ def _unknown(name: str) -> str:
 
 
 def get_function(name: str) -> Callable[..., Any]:
-    """Import and return the callable of a registered function.
+    """Import and return what is called for a registered function.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def get_function(name: str) -> Callable[..., Any]:
             f"'{install_command(spec)}'."
         ) from error
     _check_signature(spec, function)
-    return function
+    return LIBRARIES[spec.library].adapted(name, function)
 
 
 def _check_signature(spec: FunctionSpec, function: Callable[..., Any]) -> None:

@@ -102,6 +102,8 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
         hidden = name in ENGINE or name in hints.hidden or name.startswith("return_")
+        if name in hints.fixed:
+            continue
         if hidden and name not in hints.required and name not in hints.arrays:
             continue
         type_text, help_text = help_texts.get(name, ("", ""))
@@ -287,7 +289,7 @@ def _finish(parameter: ParameterSpec, help_text: str, hints: Hints) -> Parameter
     unit = hints.units.get(name, "px" if PIXELS.match(name) else "")
     return dataclasses.replace(
         parameter,
-        help=help_text,
+        help=hints.help.get(name, help_text),
         unit=unit if parameter.type in ("int", "float", "footprint", "literal") else "",
         minimum=minimum,
         maximum=maximum,

@@ -7,6 +7,7 @@ read from the catalogue; importing an adapter imports no library.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -26,7 +27,7 @@ from napari_openhcs.functions.catalogue import (
     read_catalogue,
 )
 
-__all__ = ["FunctionLibrary", "Hints", "import_function", "signature_text"]
+__all__ = ["FunctionLibrary", "Hints", "adapt", "import_function", "signature_text"]
 
 Function = Callable[..., Any]
 
@@ -60,6 +61,13 @@ class Hints:
         Values the docstring does not list in a readable form.
     types : mapping of parameter to str
         Where signature and docstring mislead.
+    fixed : mapping of parameter to value
+        Passed in every call and not shown: without it the function gives no image of the
+        same shape, or another result every time.
+    part : int or None
+        Which of several results counts; None: the function gives one.
+    help : mapping of parameter to str
+        Where the docstring says nothing or something else than is true here.
     """
 
     required: Mapping[str, Any] = field(default_factory=FrozenMapping)
@@ -79,6 +87,9 @@ class Hints:
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=FrozenMapping)
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=FrozenMapping)
     types: Mapping[str, str] = field(default_factory=FrozenMapping)
+    fixed: Mapping[str, Any] = field(default_factory=FrozenMapping)
+    part: int | None = None
+    help: Mapping[str, str] = field(default_factory=FrozenMapping)
 
 
 def import_function(name: str) -> Function:
@@ -104,6 +115,49 @@ def signature_text(function: Function) -> str:
     ]
     text = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
     return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def adapt(
+    function: Function,
+    call: Function,
+    *,
+    summary: str = "",
+    signature: inspect.Signature | None = None,
+) -> Function:
+    """Make `call` stand for a library's function: it has its names, its parameters and its help.
+
+    Parameters
+    ----------
+    function : callable
+        The library's.
+    call : callable
+        What is called in its place: the same first array, parameters by name.
+    summary : str
+        Stands in place of the first line of the function's docstring.
+    signature : inspect.Signature, optional
+        By default that of `function`.
+
+    Returns
+    -------
+    callable
+        `call` itself, which must be a function of its own (a closure).
+    """
+    functools.update_wrapper(call, function)
+    vars(call).pop("__wrapped__")
+    setattr(call, "__signature__", signature or inspect.signature(function))  # noqa: B010 (mypy)
+    if summary:
+        _, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+        call.__doc__ = f"{summary}\n\n{rest}"
+    return call
+
+
+def _said(function: Function, fixed: Mapping[str, Any], part: int | None) -> str:
+    """Return the first paragraph of a docstring with what is fixed and chosen."""
+    first = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0]
+    values = ", ".join(f"{name}={value!r}" for name, value in fixed.items())
+    said = [f"called with {values}"] if fixed else []
+    said += [] if part is None else [f"gives item {part} of the results"]
+    return f"{' '.join(first.split())} ({'; '.join(said)})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +239,23 @@ class FunctionLibrary:
     def hints(self, name: str) -> Hints:
         """Return what running the function cannot tell."""
         return Hints()
+
+    def adapted(self, name: str, function: Function) -> Function:
+        """Return what is called for a function of the library: nearly always itself.
+
+        Where the hints fix parameters or choose one of several results, it is a function
+        that does just that and says so in its first line.
+        """
+        hints = self.hints(name)
+        fixed, part = dict(hints.fixed), hints.part
+        if not fixed and part is None:
+            return function
+
+        def call(first: Any, **parameters: Any) -> Any:
+            result = function(first, **fixed, **parameters)
+            return result if part is None else result[part]
+
+        return adapt(function, call, summary=_said(function, fixed, part))
 
     def doc_url(self, name: str) -> str:
         """Return the address of the function's page in the library's documentation."""
