@@ -1,4 +1,3 @@
-import importlib.metadata
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -58,11 +57,8 @@ def test_a_new_file_is_a_new_entry(room, tmp_path):
 
 
 def test_other_distributions_join_and_do_not_replace(room, monkeypatch):
-    points = [
-        importlib.metadata.EntryPoint("pi", "math:pi", "group"),
-        importlib.metadata.EntryPoint("alpha", "math:e", "group"),
-    ]
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    points = [("pi", "math:pi"), ("alpha", "math:e")]
+    monkeypatch.setattr("napari_openhcs.registry.entry_points", lambda group: points)
     registry = make(room)
     assert list(registry) == ["alpha", "beta", "pi"]
     assert registry["alpha"] == "alpha"

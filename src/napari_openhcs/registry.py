@@ -8,11 +8,12 @@ the entry.  Third parties join through an entry-point group of the same purpose.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import pkgutil
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
+
+from napari_openhcs.installed import entry_points
 
 T = TypeVar("T")
 
@@ -51,8 +52,8 @@ class LazyRegistry(Mapping[str, T], Generic[T]):
                     for info in pkgutil.iter_modules(package.__path__)
                     if info.name not in self._not_entries and not info.name.startswith("_")
                 }
-                for point in importlib.metadata.entry_points(group=self._group):
-                    names.setdefault(point.name, point.value)
+                for name, value in entry_points(self._group):
+                    names.setdefault(name, value)
                 self._names = dict(sorted(names.items()))
             return self._names
 

@@ -22,7 +22,6 @@ from typing import Any
 
 import msgspec
 
-from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
@@ -34,6 +33,7 @@ __all__ = [
     "find_catalogue",
     "function_document",
     "function_from",
+    "functions_from",
     "read_catalogue",
     "write_catalogue",
 ]
@@ -109,9 +109,8 @@ def read_catalogue(path: Path) -> Catalogue:
         return Catalogue(
             library=document["library"],
             version=document["version"],
-            functions=tuple(
-                function_from(item, document["library"], document["version"])
-                for item in document["functions"]
+            functions=functions_from(
+                document["functions"], document["library"], document["version"]
             ),
             signatures=FrozenMapping(document.get("signatures", {})),
         )
@@ -195,28 +194,36 @@ def function_document(spec: FunctionSpec) -> dict[str, Any]:
     return document
 
 
-def _parameter_from(document: dict[str, Any]) -> ParameterSpec:
-    fields = {key: _literal(value) for key, value in document.items()}
-    if fields.get("kind") is not None:
-        fields["kind"] = Kind(fields["kind"])
-    return ParameterSpec(**fields)
+_LITERALS = ("default", "suggested", "choices")
+"""Fields of a parameter that hold literals of any kind."""
+
+
+def _frozen(target: Any, value: Any) -> Any:
+    return FrozenMapping(value)
+
+
+def functions_from(
+    documents: list[dict[str, Any]], library: str, version: str
+) -> tuple[FunctionSpec, ...]:
+    """Return the functions whose JSON forms are `documents`, which are used up.
+
+    All are converted in one call: that takes a tenth of the time of building each.
+
+    Raises
+    ------
+    ValueError
+        A field is missing or of another type; the message says where.
+    """
+    for document in documents:
+        document["library"] = library
+        document["library_version"] = version
+        for parameter in document["parameters"]:
+            for name in _LITERALS:
+                if isinstance(value := parameter.get(name), list | dict):
+                    parameter[name] = _literal(value)
+    return msgspec.convert(documents, tuple[FunctionSpec, ...], dec_hook=_frozen)
 
 
 def function_from(document: dict[str, Any], library: str, version: str) -> FunctionSpec:
     """Return the function whose JSON form is `document`."""
-    fields = {
-        key: value if key == "dtypes" else _literal(value)
-        for key, value in document.items()
-        if key != "parameters"
-    }
-    fields["contract"] = Contract(fields["contract"])
-    fields["output_kind"] = Kind(fields["output_kind"])
-    if "input_kinds" in fields:
-        fields["input_kinds"] = tuple(map(Kind, fields["input_kinds"]))
-    fields["dtypes"] = FrozenMapping(fields.get("dtypes", {}))
-    return FunctionSpec(
-        **fields,
-        library=library,
-        library_version=version,
-        parameters=tuple(map(_parameter_from, document["parameters"])),
-    )
+    return functions_from([document], library, version)[0]

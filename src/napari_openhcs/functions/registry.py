@@ -10,6 +10,7 @@ import difflib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -46,7 +47,11 @@ class _Content:
     catalogued: Mapping[str, str]
     """Version for which each library's catalogue was made."""
     signatures: Mapping[str, str]
-    index: SearchIndex
+
+    @cached_property
+    def index(self) -> SearchIndex:
+        """Made by the first search: it takes longer than all the rest."""
+        return SearchIndex(self.specs.values())
 
 
 _lock = threading.RLock()
@@ -65,21 +70,22 @@ def _build() -> _Content:
         catalogued[name] = catalogue.version
         signatures.update(catalogue.signatures)
         for spec in catalogue.functions:
-            found.setdefault(spec.id, replace(spec, library_version=version))
+            same = spec.library_version == version
+            found.setdefault(spec.id, spec if same else replace(spec, library_version=version))
     ordered = {name: found[name] for name in sorted(found)}
-    by_memory_type = {
-        memory_type: MappingProxyType(
-            {name: spec for name, spec in ordered.items() if spec.memory_type_in == memory_type}
-        )
-        for memory_type in VALID_MEMORY_TYPES
+    by_memory_type: dict[str, dict[str, FunctionSpec]] = {
+        memory_type: {} for memory_type in VALID_MEMORY_TYPES
     }
+    for name, spec in ordered.items():
+        by_memory_type[spec.memory_type_in][name] = spec
     return _Content(
         specs=MappingProxyType(ordered),
-        by_memory_type=MappingProxyType(by_memory_type),
+        by_memory_type=MappingProxyType(
+            {key: MappingProxyType(value) for key, value in by_memory_type.items()}
+        ),
         by_implementation={spec.implementation: name for name, spec in ordered.items()},
         catalogued=catalogued,
         signatures=signatures,
-        index=SearchIndex(ordered.values()),
     )
 
 

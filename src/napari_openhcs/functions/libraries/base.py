@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import re
@@ -26,6 +25,7 @@ from napari_openhcs.functions.catalogue import (
     find_catalogue,
     read_catalogue,
 )
+from napari_openhcs.installed import version as installed_version
 
 __all__ = ["FunctionLibrary", "Hints", "adapt", "import_function", "signature_text"]
 
@@ -200,10 +200,8 @@ class FunctionLibrary:
 
     def version(self) -> str | None:
         """Return the installed version without a build's suffix (``+cpu``), or None."""
-        try:
-            return importlib.metadata.version(self.distribution).partition("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            return None
+        found = installed_version(self.distribution)
+        return None if found is None else found.partition("+")[0]
 
     def catalogue(self) -> Catalogue | None:
         """Return the catalogue that fits the installed version best; None if there is none.
