@@ -174,8 +174,8 @@ from napari_openhcs.functions.registry import FUNC_REGISTRY, describe, is_availa
 for spec in specs().values():
     is_available(spec), describe(spec)
 search("blur"), FUNC_REGISTRY["torch"]
-heavy = {"numpy", "hypothesis", "skimage", "scipy", "torch", "cupy", "jax", "dask", "qtpy", "napari"}
-heavy |= {"matplotlib", "kornia", "pyclesperanto"}
+heavy = {"numpy", "hypothesis", "skimage", "scipy", "torch", "cupy", "jax", "dask", "qtpy"}
+heavy |= {"napari", "matplotlib", "kornia", "pyclesperanto"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
     done = subprocess.run(
