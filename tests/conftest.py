@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +21,13 @@ def real_data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_functions_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the custom functions of whoever runs the tests out of them, in every process."""
+    folder = tmp_path_factory.mktemp("custom")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENHCS_FUNCTIONS", str(folder / "functions"))
+        patch.setenv("OPENHCS_TRUSTED", str(folder / "trusted"))
+        yield

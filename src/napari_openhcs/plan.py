@@ -141,6 +141,8 @@ class FunctionPlan:
         ``cuda_array_interface`` or ``cpu``.
     shared_columns : tuple of str
         Columns of a table that do not depend on the channel measured.
+    footprints : tuple of str
+        Parameters that are a shape and a radius, and become an array before the call.
     """
 
     function: str
@@ -156,6 +158,7 @@ class FunctionPlan:
     shared_columns: tuple[str, ...] = ()
     library: str = ""
     library_version: str = ""
+    footprints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

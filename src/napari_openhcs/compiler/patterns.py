@@ -84,6 +84,7 @@ def _plan_call(
         shared_columns=spec.shared_columns,
         library=spec.library,
         library_version=spec.library_version,
+        footprints=tuple(item.name for item in spec.parameters if item.type == "footprint"),
     )
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.errors import ContractError, FunctionNotFoundError, MemoryTypeError
 from napari_openhcs.functions.dtype_policy import apply_dtype_policy, kind_of
-from napari_openhcs.functions.footprint import with_footprints
+from napari_openhcs.functions.footprint import make_footprints, with_footprints
 from napari_openhcs.functions.registry import get_function, get_spec
 from napari_openhcs.memory_types import MemoryType, convert, get_memory_type
 from napari_openhcs.memory_types.oom import with_recovery
@@ -349,6 +349,8 @@ def _one_of(array: Sequence[np.ndarray], number: int, n: int, name: str, call: _
 
 def _with_footprints(plan: FunctionPlan) -> Callable[[int], dict[str, Any]]:
     """Return the parameters as a function of the image's dimensions."""
+    if plan.footprints:
+        return lambda ndim: make_footprints(plan.footprints, plan.function, plan.parameters, ndim)
     try:
         spec = get_spec(plan.function)
     except FunctionNotFoundError:

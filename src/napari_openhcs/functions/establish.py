@@ -2,7 +2,7 @@
 
 ::
 
-    main ─▶ establish_library ─▶ _Worker (a subprocess)      one line of JSON a function
+    main ─▶ establish_library ─▶ Worker (a subprocess)       one line of JSON a function
                └ a function that takes too long or kills the worker is left out,
                  and a new worker goes on with the next
 
@@ -12,15 +12,17 @@ A worker has no network, and what a function prints is seen: either leaves it ou
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -37,7 +39,7 @@ from napari_openhcs.functions.classify import NotEstablished, establish_function
 from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import FunctionLibrary, signature_text
 
-__all__ = ["Established", "establish_library", "main"]
+__all__ = ["Established", "Worker", "establish_library", "main", "serve"]
 
 TIME_LIMIT_S = 120.0
 """Seconds one function may take for all its trials together."""
@@ -104,38 +106,79 @@ def establish_library(
 
 
 def _answers(name: str, only: Sequence[str], limit: float) -> Iterator[dict[str, Any]]:
-    worker = _Worker(name)
+    worker = _worker_of(name)
     waiting = list(only) or worker.names
     for function in waiting:
         answer = worker.ask(function, limit)
         if answer is None:
             yield {"id": function, "reason": f"takes more than {limit:g} s or ends the process"}
             worker.end()
-            worker = _Worker(name)
+            worker = _worker_of(name)
         else:
             yield answer
     worker.end()
 
 
-class _Worker:
-    """A subprocess that establishes one function after another."""
+def _worker_of(library: str) -> Worker:
+    return Worker("napari_openhcs.functions.establish", "--worker", library)
 
-    def __init__(self, library: str) -> None:
+
+class Worker:
+    """A subprocess that establishes one function after another.
+
+    Parameters
+    ----------
+    module, *arguments : str
+        What it runs: a module that calls :func:`serve`.
+    start_limit_s : float
+        Seconds it may take to import its functions.
+    environment : mapping, optional
+        Variables it gets besides those of this process.
+
+    Raises
+    ------
+    OpenHCSError
+        It did not start; the text says why, as far as it is known.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        start_limit_s: float = START_LIMIT_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "napari_openhcs.functions.establish", "--worker", library],
+            [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "MPLBACKEND": "Agg"},
+            env={**os.environ, "MPLBACKEND": "Agg", **(environment or {})},
+            start_new_session=True,
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
-        names = self._next(START_LIMIT_S)
-        if names is None:
+        first = self._next(start_limit_s)
+        if not isinstance(first, list):
+            what = first["failed"] if first else self._why_silent(start_limit_s)
             self.end()
-            raise OpenHCSError(f"The worker that runs the functions of {library} did not start.")
-        self.names: list[str] = names
+            raise OpenHCSError(what)
+        self.names: list[str] = first
+
+    def _why_silent(self, seconds: float) -> str:
+        if self.ended:
+            return f"the process ended (exit status {self._process.returncode})"
+        return f"not done after {seconds:g} s"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone; asked after it gave no answer."""
+        try:
+            self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -160,6 +203,10 @@ class _Worker:
 
     def end(self) -> None:
         """Stop the worker."""
+        # What a function started goes with it: the worker leads a group of its own.
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -174,7 +221,12 @@ def _refuse_network(*_: Any, **__: Any) -> NoReturn:
 def _work(library: FunctionLibrary, names: TextIO, answers: TextIO, printed: Path) -> None:
     """Answer one line for each name, until there are no more."""
     setattr(socket.socket, "connect", _refuse_network)  # noqa: B010 (mypy: a method)
-    functions = dict(library.candidates())
+    try:
+        functions = dict(library.candidates())
+    except Exception as error:  # noqa: BLE001 - other people's modules: anything may come
+        said = f"{type(error).__name__}: {error}".split("\n")[0]
+        print(json.dumps({"failed": said}), file=answers, flush=True)
+        return
     print(json.dumps(list(functions)), file=answers, flush=True)
     for line in names:
         name = line.strip()
@@ -199,14 +251,14 @@ def _work(library: FunctionLibrary, names: TextIO, answers: TextIO, printed: Pat
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _serve(library: str) -> None:
+def serve(library: FunctionLibrary) -> None:
     """Be a worker: names on standard input, answers on what was standard output."""
     with tempfile.TemporaryDirectory() as folder, os.fdopen(os.dup(1), "w") as answers:
         printed = Path(folder, "printed")
         with printed.open("w") as sink:
             os.dup2(sink.fileno(), 1)
             os.dup2(sink.fileno(), 2)
-            _work(LIBRARIES[library], sys.stdin, answers, printed)
+            _work(library, sys.stdin, answers, printed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -218,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--worker", metavar="LIBRARY", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
-        _serve(options.worker)
+        serve(LIBRARIES[options.worker])
         return 0
     try:
         _establish_all(options)
@@ -229,7 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _establish_all(options: argparse.Namespace) -> None:
-    for name in options.library or [key for key in LIBRARIES if LIBRARIES[key].is_available()]:
+    here = [key for key in LIBRARIES if LIBRARIES[key].is_available() and LIBRARIES[key].version()]
+    for name in options.library or here:
         found = establish_library(name, only=options.function, report=print)
         print(f"{name}: {len(found.catalogue.functions)} listed, {len(found.left_out)} left out")
         if not options.function:

@@ -6,7 +6,7 @@ planes and volumes alike.  Before a call it becomes an array of the image's dime
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from napari_openhcs.errors import ParameterError
 from napari_openhcs.functions.spec import FunctionSpec
 
-__all__ = ["FOOTPRINT_SHAPES", "footprint", "with_footprints"]
+__all__ = ["FOOTPRINT_SHAPES", "footprint", "make_footprints", "with_footprints"]
 
 FOOTPRINT_SHAPES = ("disk", "square", "diamond")
 """Shapes on a plane; in a volume they are a ball, a cube and an octahedron."""
@@ -69,15 +69,29 @@ def with_footprints(spec: FunctionSpec, parameters: Mapping[str, Any], ndim: int
     ParameterError
         A footprint is neither None, an array, nor a valid (shape, radius).
     """
+    names = [item.name for item in spec.parameters if item.type == "footprint"]
+    return make_footprints(names, spec.id, parameters, ndim)
+
+
+def make_footprints(
+    names: Iterable[str], function: str, parameters: Mapping[str, Any], ndim: int
+) -> dict[str, Any]:
+    """Return `parameters` with each ``(shape, radius)`` under one of `names` made an array.
+
+    Raises
+    ------
+    ParameterError
+        See :func:`with_footprints`; the sentence names the parameter and the `function`.
+    """
     made = dict(parameters)
-    for parameter in spec.parameters:
-        value = made.get(parameter.name)
-        if parameter.type != "footprint" or value is None or isinstance(value, np.ndarray):
+    for name in names:
+        value = made.get(name)
+        if value is None or isinstance(value, np.ndarray):
             continue
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise ParameterError(
-                f"Parameter '{parameter.name}' of {spec.id} is {value!r}: expected a shape and a "
+                f"Parameter '{name}' of {function} is {value!r}: expected a shape and a "
                 "radius in px, such as ('disk', 3)."
             )
-        made[parameter.name] = footprint(value[0], value[1], ndim)
+        made[name] = footprint(value[0], value[1], ndim)
     return made

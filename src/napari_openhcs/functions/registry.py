@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,11 +21,14 @@ from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import import_function, signature_text
 from napari_openhcs.functions.search import SearchIndex
 from napari_openhcs.functions.spec import FunctionSpec
+from napari_openhcs.plan import FunctionPlan
 
 __all__ = [
     "FUNC_REGISTRY",
+    "accept_sources",
     "counts",
     "describe",
+    "function_by_source",
     "function_id",
     "get_function",
     "get_functions_by_memory_type",
@@ -33,7 +37,10 @@ __all__ = [
     "is_available",
     "refresh",
     "search",
+    "source_names",
+    "sources",
     "specs",
+    "why_missing",
 ]
 
 
@@ -47,11 +54,17 @@ class _Content:
     catalogued: Mapping[str, str]
     """Version for which each library's catalogue was made."""
     signatures: Mapping[str, str]
+    stamps: Mapping[str, Hashable] = field(default_factory=dict)
+    """Of libraries whose list of functions may change while the program runs."""
 
     @cached_property
     def index(self) -> SearchIndex:
         """Made by the first search: it takes longer than all the rest."""
         return SearchIndex(self.specs.values())
+
+    def is_current(self) -> bool:
+        """Whether no library's list of functions changed since this was built."""
+        return all(LIBRARIES[name].stamp() == stamp for name, stamp in self.stamps.items())
 
 
 _lock = threading.RLock()
@@ -62,15 +75,19 @@ def _build() -> _Content:
     found: dict[str, FunctionSpec] = {}
     catalogued: dict[str, str] = {}
     signatures: dict[str, str] = {}
+    stamps: dict[str, Hashable] = {}
     for name, library in LIBRARIES.items():
+        stamp = library.stamp()
+        if stamp is not None:
+            stamps[name] = stamp
         catalogue = library.catalogue()
         if catalogue is None:
             continue
-        version = library.version() or catalogue.version
+        version = library.version()
         catalogued[name] = catalogue.version
         signatures.update(catalogue.signatures)
         for spec in catalogue.functions:
-            same = spec.library_version == version
+            same = version is None or spec.library_version == version
             found.setdefault(spec.id, spec if same else replace(spec, library_version=version))
     ordered = {name: found[name] for name in sorted(found)}
     by_memory_type: dict[str, dict[str, FunctionSpec]] = {
@@ -86,16 +103,19 @@ def _build() -> _Content:
         by_implementation={spec.implementation: name for name, spec in ordered.items()},
         catalogued=catalogued,
         signatures=signatures,
+        stamps=MappingProxyType(stamps),
     )
 
 
 def _registry() -> _Content:
     global _content
-    if _content is None:
+    content = _content
+    if content is None or not content.is_current():
         with _lock:
-            if _content is None:
-                _content = _build()
-    return _content
+            content = _content
+            if content is None or not content.is_current():
+                content = _content = _build()
+    return content
 
 
 def refresh() -> None:
@@ -158,7 +178,15 @@ def get_spec(name: str) -> FunctionSpec:
     return found
 
 
+def why_missing(name: str) -> str:
+    """Return why a function that is not listed is not, in a sentence, where that is known."""
+    reasons = (LIBRARIES[library].why_missing(name) for library in _registry().stamps)
+    return next((reason for reason in reasons if reason), "")
+
+
 def _unknown(name: str) -> str:
+    if reason := why_missing(name):
+        return reason
     known = _registry().specs
     last = name.rpartition(".")[2]
     same = [item for item in known if item.rpartition(".")[2] == last]
@@ -175,9 +203,11 @@ def get_function(name: str) -> Callable[..., Any]:
     FunctionNotFoundError
         There is no such function.
     FunctionUnavailableError
-        Its library is not installed or fails to import, or the installed version's function
-        differs from the one that was established.
+        Its library is not installed or fails to import, the installed version's function
+        differs from the one that was established, or its file is not trusted.
     """
+    if name not in _registry().specs and (reason := why_missing(name)):
+        raise FunctionUnavailableError(reason)
     spec = get_spec(name)
     if not is_available(spec):
         raise FunctionUnavailableError(
@@ -185,7 +215,9 @@ def get_function(name: str) -> Callable[..., Any]:
             f"'{install_command(spec)}'."
         )
     try:
-        function = import_function(name)
+        function = LIBRARIES[spec.library].load(name, spec.library_version)
+    except FunctionUnavailableError:
+        raise
     except (ImportError, AttributeError) as error:
         raise FunctionUnavailableError(
             f"{name} cannot be imported ({error}): repair its library with "
@@ -209,6 +241,55 @@ def _check_signature(spec: FunctionSpec, function: Callable[..., Any]) -> None:
         )
 
 
+def function_by_source(call: FunctionPlan) -> Callable[..., Any] | None:
+    """Return the function of a planned call in the very source that was planned.
+
+    None for functions of installed libraries, which have no source of their own.
+
+    Raises
+    ------
+    FunctionUnavailableError
+        The source is not here, not trusted, or cannot be loaded.
+    """
+    if call.library not in LIBRARIES or not LIBRARIES[call.library].keeps_source:
+        return None
+    return LIBRARIES[call.library].load(call.function, call.library_version)
+
+
+def source_names(calls: Iterable[FunctionPlan]) -> tuple[str, ...]:
+    """Return the names of the files that hold the sources of planned calls."""
+    names = {_source_name(call) for call in calls}
+    return tuple(sorted(name for name in names if name))
+
+
+def sources(calls: Iterable[FunctionPlan]) -> dict[str, bytes]:
+    """Return the source files, by name, of those of the planned calls that have one."""
+    found: dict[str, bytes] = {}
+    for call in calls:
+        name = _source_name(call)
+        source = (
+            LIBRARIES[call.library].source(call.function, call.library_version) if name else None
+        )
+        if source is not None:
+            found[name] = source
+    return found
+
+
+def _source_name(call: FunctionPlan) -> str:
+    keeps = call.library in LIBRARIES and LIBRARIES[call.library].keeps_source
+    return LIBRARIES[call.library].source_name(call.function) if keeps else ""
+
+
+def accept_sources(folder: Path, calls: Iterable[FunctionPlan]) -> None:
+    """Let this process load the sources that were planned, also from a run's `folder`."""
+    versions: dict[str, set[str]] = {}
+    for call in calls:
+        if call.library in LIBRARIES and LIBRARIES[call.library].keeps_source:
+            versions.setdefault(call.library, set()).add(call.library_version)
+    for library, accepted in versions.items():
+        LIBRARIES[library].accept(folder, frozenset(accepted))
+
+
 def function_id(function: Callable[..., Any]) -> str:
     """Return the registry id of a callable (by module and qualified name).
 
@@ -217,6 +298,9 @@ def function_id(function: Callable[..., Any]) -> str:
     FunctionNotFoundError
         The callable is not registered.
     """
+    named: str | None = getattr(function, "openhcs_id", None)
+    if named is not None:
+        return named
     module = getattr(function, "__module__", None) or ""
     qualified = getattr(function, "__qualname__", None) or type(function).__qualname__
     content = _registry()

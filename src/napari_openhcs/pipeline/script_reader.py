@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from napari_openhcs.errors import FunctionNotFoundError, PipelineError, ScriptError
-from napari_openhcs.functions.registry import get_spec, specs
+from napari_openhcs.functions.registry import get_spec, specs, why_missing
 from napari_openhcs.pipeline.config import PipelineConfig
 from napari_openhcs.pipeline.pipeline import Pipeline
 from napari_openhcs.pipeline.step import FunctionCall, FunctionStep
@@ -130,6 +130,10 @@ class _Reader:
             if module == "napari_openhcs" and alias.name in _OWN and not node.level:
                 value: Any = _Own(alias.name)
             elif node.level or not _is_known(path):
+                if not node.level and (why := why_missing(path)):
+                    raise ScriptError(
+                        f"{self._name}, line {node.lineno}: {why}", node.lineno, node.col_offset + 1
+                    )
                 raise self._refusal(
                     node,
                     f"an import of '{'.' * node.level}{path}'",

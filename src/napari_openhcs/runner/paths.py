@@ -70,6 +70,11 @@ class RunPaths:
         """The pipeline as a script."""
         return self.output / "pipeline.py"
 
+    @property
+    def functions(self) -> Path:
+        """The folder with a copy of each custom file the pipeline uses."""
+        return self.output / "functions"
+
     def marker(self, well: str) -> Path:
         """Return the marker file of a well."""
         return self.markers / f"{well}.json"

@@ -1,7 +1,7 @@
 """Making an output folder ready for a run, and refusing what is not its own.
 
-Only what a run wrote is ever removed: the stores its plan names, ``pipeline.py`` and
-``.openhcs``.
+Only what a run wrote is ever removed: the stores its plan names, ``pipeline.py``, the copies of
+custom functions and ``.openhcs``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_openhcs.errors import OutputError, RunError, StoreError
+from napari_openhcs.functions.registry import source_names, sources
 from napari_openhcs.ome_zarr.files import write_atomically
 from napari_openhcs.ome_zarr.nodes import read_node, split_attributes
 from napari_openhcs.plan import CompiledPlate, encode_plan
 from napari_openhcs.runner import lock
 from napari_openhcs.runner.follow import read_plan
 from napari_openhcs.runner.paths import RunPaths
+from napari_openhcs.runner.well import planned_calls
 from napari_openhcs.storage.base import lies_inside
 
 __all__ = ["all_stores", "check_output", "open_books", "write_books"]
@@ -109,6 +111,7 @@ def write_books(plan: CompiledPlate, paths: RunPaths, *, resume: bool, overwrite
         paths.markers.mkdir(parents=True, exist_ok=True)
         write_atomically(paths.plan, encode_plan(plan))
         write_atomically(paths.script, plan.script.encode())
+        _write_sources(plan, paths)
     except OutputError:
         raise
     except OSError as error:
@@ -116,6 +119,22 @@ def write_books(plan: CompiledPlate, paths: RunPaths, *, resume: bool, overwrite
             f"{error.filename or paths.output} cannot be written or removed "
             f"({error.strerror or error}): mend this or choose another output folder."
         ) from error
+
+
+def _write_sources(plan: CompiledPlate, paths: RunPaths) -> None:
+    """Copy the custom files of the pipeline, as they were planned, beside its script."""
+    kept = sources(planned_calls(plan.contexts.values()))
+    if kept:
+        paths.functions.mkdir(exist_ok=True)
+    for name, data in kept.items():
+        target = paths.functions / name
+        # What an earlier run kept there is the same, or was removed before.
+        if target.exists() and target.read_bytes() != data:
+            raise OutputError(
+                f"{target} is there already and differs from the custom file of this run: choose "
+                "another output folder or move it away."
+            )
+        write_atomically(target, data)
 
 
 def _earlier_plan(paths: RunPaths, overwrite: bool) -> CompiledPlate | None:
@@ -189,9 +208,9 @@ def _remove(earlier: CompiledPlate, plan: CompiledPlate, paths: RunPaths) -> Non
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
-    steps = paths.output / "steps"
-    if steps.is_dir() and not any(steps.iterdir()):
-        steps.rmdir()
+    for folder in (paths.output / "steps", paths.functions):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     paths.logs.mkdir(parents=True, exist_ok=True)
 
 
@@ -206,3 +225,5 @@ def _written_by(earlier: CompiledPlate, paths: RunPaths) -> Iterator[Path]:
         if not book.name.startswith(paths.lock.name):
             yield book
     yield paths.script
+    for name in source_names(planned_calls(earlier.contexts.values())):
+        yield paths.functions / name

@@ -24,7 +24,7 @@ from napari_openhcs.axes import COMPONENTS, Kind
 from napari_openhcs.errors import ImageReadError, OpenHCSError, StepFailedError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.apply import ApplyReport, apply_chain
-from napari_openhcs.functions.registry import get_function
+from napari_openhcs.functions.registry import function_by_source, get_function
 from napari_openhcs.plan import (
     PLATE,
     CompiledPlate,
@@ -40,7 +40,15 @@ from napari_openhcs.runner.dataset import PlateData, StepData, matching, narrow,
 from napari_openhcs.runner.tables import Table, join_channels, stack_places
 from napari_openhcs.storage import VirtualFileSystem
 
-__all__ = ["StepCache", "StepError", "StepOutcome", "WellExecution", "WellReport", "load_functions"]
+__all__ = [
+    "StepCache",
+    "StepError",
+    "StepOutcome",
+    "WellExecution",
+    "WellReport",
+    "load_functions",
+    "planned_calls",
+]
 
 Chain = tuple[FunctionPlan, ...]
 
@@ -107,12 +115,27 @@ def load_functions(contexts: Iterable[ProcessingContext]) -> None:
 
     What cannot be imported is left for its step to name.
     """
+    for call in planned_calls(contexts):
+        with contextlib.suppress(Exception):  # other people's modules: anything may come
+            _function_of(call)
+
+
+def planned_calls(contexts: Iterable[ProcessingContext]) -> tuple[FunctionPlan, ...]:
+    """Return the calls that some wells make, one for each function."""
     layouts = {id(context.layout): context.layout for context in contexts}
-    for layout in layouts.values():
-        calls = (c for step in layout.steps for chain in step.patterns.values() for c in chain)
-        for name in dict.fromkeys(call.function for call in calls):
-            with contextlib.suppress(Exception):  # other people's modules: anything may come
-                get_function(name)
+    calls = {
+        call.function: call
+        for layout in layouts.values()
+        for step in layout.steps
+        for chain in step.patterns.values()
+        for call in chain
+    }
+    return tuple(calls.values())
+
+
+def _function_of(call: FunctionPlan) -> Callable[..., Any]:
+    """Return a planned function; one that is a source of its own in the planned version."""
+    return function_by_source(call) or get_function(call.function)
 
 
 class WellExecution:
@@ -150,6 +173,7 @@ class WellExecution:
         self._cached: set[str] = set()
         self._report = ApplyReport()
         self._called = ""
+        self._calls = {call.function: call for call in planned_calls([context])}
         self._last_use = self._find_last_use()
         self._plane_use = self._find_plane_use()
 
@@ -285,7 +309,7 @@ class WellExecution:
 
     def _resolve(self, name: str) -> Callable[..., Any]:
         """Return a function that notes its own name when called, so that a failure names it."""
-        function = get_function(name)
+        function = _function_of(self._calls[name])
 
         @functools.wraps(function)
         def noted(*args: Any, **parameters: Any) -> Any:

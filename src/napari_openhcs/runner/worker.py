@@ -20,12 +20,13 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 
 from napari_openhcs.errors import OpenHCSError
+from napari_openhcs.functions.registry import accept_sources
 from napari_openhcs.plan import CompiledPlate, StepPlan, decode_plan
 from napari_openhcs.runner.dataset import identity_of_planes
 from napari_openhcs.runner.events import Event, What, encode_event
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.publish import Marker, publish_well
-from napari_openhcs.runner.well import StepError, WellExecution, load_functions
+from napari_openhcs.runner.well import StepError, WellExecution, load_functions, planned_calls
 from napari_openhcs.storage import VirtualFileSystem
 
 __all__ = ["WellRunner", "done_event", "end_with_children", "worker_main"]
@@ -63,6 +64,8 @@ class WellRunner:
     def __init__(self, output: Path) -> None:
         self.paths = RunPaths(output)
         self.plan: CompiledPlate = decode_plan(self.paths.plan.read_bytes())
+        # The plan was compiled where its custom functions were trusted; copies lie in the run.
+        accept_sources(self.paths.functions, planned_calls(self.plan.contexts.values()))
         load_functions(self.plan.contexts.values())
 
     def run(self, well: str, worker: int | None, send: Send) -> Event:

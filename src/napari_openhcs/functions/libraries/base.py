@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,9 @@ class FunctionLibrary:
         stands in several is listed.
     folder : Path
         Where the catalogue files are.
+    keeps_source : bool
+        The functions are single source files that may change while the program runs; the
+        version of each is the SHA-256 of its file, and a run keeps the files it used.
     """
 
     name: str
@@ -193,6 +196,7 @@ class FunctionLibrary:
     install: str
     submodules: tuple[str, ...] = ()
     folder: Path = CATALOGUES
+    keeps_source: bool = False
 
     def is_available(self) -> bool:
         """Whether the library is installed.  Imports nothing."""
@@ -258,3 +262,31 @@ class FunctionLibrary:
     def doc_url(self, name: str) -> str:
         """Return the address of the function's page in the library's documentation."""
         return ""
+
+    def load(self, name: str, version: str) -> Function:
+        """Import and return a function; `version` matters where sources are kept.
+
+        Raises
+        ------
+        ImportError, AttributeError
+        """
+        return import_function(name)
+
+    def stamp(self) -> Hashable:
+        """Return what changes when the list of functions does; None: it never does."""
+        return None
+
+    def why_missing(self, name: str) -> str:
+        """Return why a function of this library is not listed, in a sentence; else nothing."""
+        return ""
+
+    def source_name(self, name: str) -> str:
+        """Return the file name under which a function's source is kept with results."""
+        return ""
+
+    def source(self, name: str, version: str) -> bytes | None:
+        """Return a function's source file; None where it is not here."""
+        return None
+
+    def accept(self, folder: Path, versions: frozenset[str]) -> None:
+        """Let this process load sources of these versions, also from `folder`."""

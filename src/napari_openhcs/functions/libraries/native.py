@@ -15,7 +15,7 @@ from napari_openhcs.functions.libraries.base import (
     import_function,
 )
 
-__all__ = ["EXPORT", "NativeLibrary", "scan"]
+__all__ = ["EXPORT", "NativeLibrary", "hints_of", "scan"]
 
 _PACKAGE = "napari_openhcs.functions"
 
@@ -56,11 +56,13 @@ class NativeLibrary(FunctionLibrary):
 
     def hints(self, name: str) -> Hints:
         """Return what the function declares."""
-        declaration = declaration_of(import_function(name))
-        return Hints() if declaration is None else _as_hints(declaration)
+        return hints_of(declaration_of(import_function(name)))
 
 
-def _as_hints(declared: Declaration) -> Hints:
+def hints_of(declared: Declaration | None) -> Hints:
+    """Return what a declaration says; nothing where there is none."""
+    if declared is None:
+        return Hints()
     return Hints(
         required=declared.suggested,
         arrays=declared.array_kinds,
