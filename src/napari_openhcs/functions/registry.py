@@ -87,8 +87,9 @@ def _build() -> _Content:
         catalogued[name] = catalogue.version
         signatures.update(catalogue.signatures)
         for spec in catalogue.functions:
-            same = version is None or spec.library_version == version
-            found.setdefault(spec.id, spec if same else replace(spec, library_version=version))
+            if version is not None and spec.library_version != version:
+                spec = replace(spec, library_version=version)
+            found.setdefault(spec.id, spec)
     ordered = {name: found[name] for name in sorted(found)}
     by_memory_type: dict[str, dict[str, FunctionSpec]] = {
         memory_type: {} for memory_type in VALID_MEMORY_TYPES
