@@ -22,11 +22,13 @@ class OneFunction(FunctionLibrary):
         return self.given
 
 
-def establish(function: Callable[..., Any], **hints: Any) -> FunctionSpec:
+def establish(
+    function: Callable[..., Any], memory_type: str = "numpy", **hints: Any
+) -> FunctionSpec:
     library = OneFunction(
         name="fake",
         title="Fake",
-        memory_type="numpy",
+        memory_type=memory_type,
         module="numpy",
         distribution="numpy",
         install="",
@@ -197,6 +199,32 @@ def test_integers_that_overflow_are_refused_and_an_inversion_is_not() -> None:
     assert not spec.refuses("float32")
     assert not spec.refuses("int16")
     assert not establish(inverted, input_kinds=(Kind.IMAGE,)).refuses("uint16")
+
+
+def multiplied(image):
+    """Overflow above the range: NumPy's product has the dtype of the image."""
+    return image * image.dtype.type(60)
+
+
+def test_integers_that_overflow_above_their_range_are_refused() -> None:
+    assert dict(establish(multiplied, input_kinds=(Kind.IMAGE,)).dtypes) == {"float32": "float32"}
+
+
+def jax_edges(image):
+    import jax.numpy as jnp
+
+    return jnp.roll(image, 1, axis=-1) - image
+
+
+def jax_unit(image):
+    return image.astype("float32") / np.iinfo(image.dtype).max if image.dtype.kind == "u" else image
+
+
+def test_overflow_and_unit_scale_are_seen_where_a_memory_type_has_no_64_bit_floats() -> None:
+    pytest.importorskip("jax")
+    spec = establish(jax_edges, "jax", input_kinds=(Kind.IMAGE,))
+    assert dict(spec.dtypes) == {"float32": "float32"}
+    assert establish(jax_unit, "jax", input_kinds=(Kind.IMAGE,)).unit_scaled
 
 
 def masked(image, mask=None, weights=None):

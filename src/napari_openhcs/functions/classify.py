@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from napari_openhcs.axes import Contract, Kind
-from napari_openhcs.errors import OpenHCSError
+from napari_openhcs.errors import ConversionError, OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.footprint import with_footprints
 from napari_openhcs.functions.libraries.base import FunctionLibrary, Hints
@@ -30,7 +30,7 @@ from napari_openhcs.functions.signature import Described, describe_signature
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
 from napari_openhcs.functions.trial import Observation, Trial, try_function
 from napari_openhcs.functions.trial_images import DTYPES, trial_array
-from napari_openhcs.memory_types import convert
+from napari_openhcs.memory_types import convert, get_memory_type
 
 __all__ = ["NotEstablished", "draft_spec", "establish_function", "trial_call"]
 
@@ -194,20 +194,32 @@ def _observe(runner: _Runner, hints: Hints) -> list[Observation]:
     ]
 
 
+def _floats(spec: FunctionSpec) -> type[np.floating[Any]]:
+    """Return the widest float that the function's memory type holds."""
+    try:
+        get_memory_type(spec.memory_type_in).check_dtype("float64")
+    except ConversionError:
+        return np.float32
+    return np.float64
+
+
 def _wraps(runner: _Runner, seen: Observation) -> bool:
-    """Whether values below zero come out as large ones, as unsigned integers overflow."""
+    """Whether values outside the range of an unsigned integer come out as others inside it."""
     if seen.is_table or not seen.trial.dtype.startswith("uint") or seen.result.dtype.kind != "u":
         return False
     first, parameters = trial_call(runner.spec, seen.trial)
-    exact = try_function(runner.function, seen.trial, first.astype(float), parameters)
+    exact = try_function(
+        runner.function, seen.trial, first.astype(_floats(runner.spec)), parameters
+    )
     if exact.problem or exact.is_table or exact.result.shape != seen.result.shape:
         return False
-    below = exact.result < -1
     # Overflowed values are the exact ones modulo the size of the dtype; a function that
-    # treats floats in another way (an inversion) gives others.
+    # treats floats in another way (an inversion) gives others, one that clips the ends.
     size = float(np.iinfo(seen.result.dtype).max) + 1
-    apart = (seen.result[below] - exact.result[below] + size / 2) % size - size / 2
-    return bool((seen.result[below] > size / 2).any() and (np.abs(apart) < 1.1).all())
+    outside = (exact.result < -1) | (exact.result > size)
+    apart = (seen.result[outside] - exact.result[outside] + size / 2) % size - size / 2
+    lost = np.abs(seen.result[outside] - exact.result[outside]) > size / 2
+    return bool(lost.any() and (np.abs(apart) < 1.1).all())
 
 
 def _input_kinds(useful: list[Observation], hints: Hints) -> tuple[Kind, ...]:
@@ -328,7 +340,8 @@ def _divides(runner: _Runner, seen: Observation) -> bool:
             key: value / scale if _is_image(runner.spec, key) else value
             for key, value in parameters.items()
         }
-        found = try_function(runner.function, seen.trial, array / scale, given)
+        divided = (array / scale).astype(_floats(runner.spec))
+        found = try_function(runner.function, seen.trial, divided, given)
         return None if found.problem else found.result
 
     divided, plain = on(first, maximum), on(first, 1.0)
