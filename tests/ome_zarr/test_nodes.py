@@ -45,5 +45,11 @@ def test_no_node_and_damaged_nodes(tmp_path):
     (tmp_path / "zarr.json").write_bytes(b"[]")
     with pytest.raises(StoreError, match="expected a JSON object"):
         read_node(tmp_path)
+    (tmp_path / "zarr.json").write_bytes(b'{"attributes": []}')
+    with pytest.raises(StoreError, match="its attributes are no object"):
+        read_node(tmp_path)
+    (tmp_path / "zarr.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(StoreError, match="is no JSON"):
+        read_node(tmp_path)
     with pytest.raises(StoreError, match=r"'0.6' is not known: expected 0.4 or 0.5"):
         zarr_format("0.6")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import shutil
 
 import numpy as np
 import pytest
 
 from napari_openhcs.errors import StoreError
-from napari_openhcs.ome_zarr.read import names_in, read_image, read_plate, read_well
+from napari_openhcs.ome_zarr.read import names_in, read_image, read_plate, read_well, tables_in
+from napari_openhcs.ome_zarr.results import open_results
 
 
 def test_metadata_comes_back(shared_plate):
@@ -37,16 +41,86 @@ def test_metadata_comes_back(shared_plate):
     assert labels.channels == ()
 
 
-def test_transformations_of_level_and_image_are_applied_in_turn(own_plate):
-    folder = own_plate / "A/01/0"
+@contextlib.contextmanager
+def edited(folder):
+    """Give the standard's part of a group's attributes to be changed."""
     path = next(folder / name for name in ("zarr.json", ".zattrs") if (folder / name).exists())
     node = json.loads(path.read_bytes())
-    ome = node["attributes"]["ome"] if path.name == "zarr.json" else node
-    ome["multiscales"][0]["coordinateTransformations"] = [
-        {"type": "scale", "scale": [1, 1, 1, 2, 2]},
-        {"type": "translation", "translation": [0, 0, 0, 10, 20]},
-    ]
+    attributes = node["attributes"] if path.name == "zarr.json" else node
+    yield attributes.get("ome", attributes)
     path.write_text(json.dumps(node))
+
+
+LEADING_OUT = ["../../B/02/0", "..", "/etc", "a/../../b", "", "a\0b", "\udcff", "a\\b", "out", 5]
+
+
+@pytest.mark.parametrize("path", LEADING_OUT, ids=ascii)
+def test_paths_of_metadata_that_lead_out_are_refused(path, own_plate, tmp_path):
+    image = own_plate / "A/01/0"
+    for folder in (own_plate, own_plate / "A/01", image, image / "labels", image / "tables"):
+        (folder / "out").symlink_to(tmp_path)
+    with edited(own_plate / "A/01") as ome:
+        ome["well"]["images"][0]["path"] = path
+    with edited(image) as ome:
+        ome["multiscales"][0]["datasets"][1]["path"] = path
+    for name in ("labels", "tables"):
+        with edited(image / name) as ome:
+            ome[name] = [path]
+    for read in (
+        lambda: read_well(own_plate / "A/01"),
+        lambda: read_image(image),
+        lambda: names_in(image / "labels"),
+        lambda: tables_in(image),
+    ):
+        with pytest.raises(StoreError, match=r"names the path .* inside that folder"):
+            read()
+
+
+def test_a_well_that_leads_out_is_refused(own_plate, tmp_path):
+    results = open_results(own_plate)
+    shutil.move(own_plate / "A", tmp_path / "A")
+    (own_plate / "A").symlink_to(tmp_path / "A")
+    with pytest.raises(StoreError, match="names the path 'A/01'"):
+        results.fields("A01")
+    assert results.fields("B02") == ("1", "2")
+
+
+def _mutations(value):
+    """Yield a document with each of its values replaced by one of another type."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        kept = value[key]
+        for other in (None, 7, "text", [], {}, [None], math.nan):
+            value[key] = other
+            yield
+        value[key] = kept
+        if isinstance(kept, dict | list):
+            yield from _mutations(kept)
+
+
+@pytest.mark.parametrize(
+    ("folder", "read"), [("", read_plate), ("A/01", read_well), ("A/01/0", read_image)]
+)
+def test_metadata_of_any_shape_are_read_or_refused(folder, read, own_plate):
+    path = own_plate / folder
+    file = next(path / name for name in ("zarr.json", ".zattrs") if (path / name).exists())
+    node = json.loads(file.read_bytes())
+    refused = 0
+    for _ in _mutations(node):
+        file.write_text(json.dumps(node))
+        try:
+            read(path)
+        except StoreError:
+            refused += 1
+    assert refused > 10
+
+
+def test_transformations_of_level_and_image_are_applied_in_turn(own_plate):
+    folder = own_plate / "A/01/0"
+    with edited(folder) as ome:
+        ome["multiscales"][0]["coordinateTransformations"] = [
+            {"type": "scale", "scale": [1, 1, 1, 2, 2]},
+            {"type": "translation", "translation": [0, 0, 0, 10, 20]},
+        ]
     image = read_image(folder)
     assert image.scales == ((1, 1, 2, 1, 1), (1, 1, 2, 2, 2))
     assert image.translations == ((0, 0, 0, 10, 20), (0, 0, 0, 10.5, 20.5))

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -33,7 +33,7 @@ from napari_openhcs.formats.base import (
 )
 from napari_openhcs.formats.channels import channel_color
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
-from napari_openhcs.storage.base import lies_inside
+from napari_openhcs.storage.base import is_plain, lies_inside
 
 __all__ = ["EXPORT", "OmeZarr"]
 
@@ -165,7 +165,7 @@ def _add_well(
     except PlateError as error:
         draft.report("metadata", f"The plate lists a well at '{path}', left out: {error}", path)
         return
-    if not _is_plain(path) or not lies_inside(draft.root, draft.root / path):
+    if not is_plain(path) or not lies_inside(draft.root, draft.root / path):
         draft.report("metadata", f"Well '{path}' leads out of the plate and is left out.", path)
         return
     images = _list(_dict(store.attributes(path), "well"), "images")
@@ -176,7 +176,7 @@ def _add_well(
     for image in images:
         name = str(image.get("path", ""))
         place = f"{path}/{name}"
-        if not _is_plain(name) or not lies_inside(draft.root, draft.root / place):
+        if not is_plain(name) or not lies_inside(draft.root, draft.root / place):
             draft.report("metadata", f"Image '{place}' leads out of the plate.", path, well)
             continue
         level = _finest_level(draft, store, place, well)
@@ -208,7 +208,7 @@ def _finest_level(draft: PlateDraft, store: _Store, place: str, well: str) -> _L
     best: _Level | None = None
     for dataset in datasets:
         name = str(dataset.get("path", ""))
-        found = store.array(f"{place}/{name}") if _is_plain(name) else None
+        found = store.array(f"{place}/{name}") if is_plain(name) else None
         if found is None or len(found[0]) != len(axes):
             draft.report(
                 "missing",
@@ -316,12 +316,6 @@ def _channels(
         shown = f"#{color[1].lower()}" if color else channel_color(name, None, number)
         channels.append(Channel(str(number), name, shown))
     return tuple(channels)
-
-
-def _is_plain(path: str) -> bool:
-    """Whether a path in the metadata stays below the group it stands in."""
-    parts = PurePosixPath(path)
-    return bool(path) and not parts.is_absolute() and ".." not in parts.parts and "\\" not in path
 
 
 def _dict(document: _Json, key: str) -> _Json:

@@ -63,7 +63,12 @@ def join_attributes(
 def split_attributes(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the standard's part and ours of a group's attributes, of either version."""
     own = attributes.get(OPENHCS, {})
-    return dict(attributes.get("ome", attributes)), dict(own) if isinstance(own, dict) else {}
+    ome = attributes.get("ome", attributes)
+    return _dict(ome), _dict(own)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def attributes_file(attributes: Mapping[str, Any], zarr: int) -> tuple[str, bytes]:
@@ -141,7 +146,10 @@ def read_node(folder: Path) -> dict[str, Any] | None:
     """
     node = _read_json(folder / "zarr.json")
     if node is not None:
-        return {"attributes": {}, **node}
+        node.setdefault("attributes", {})
+        if not isinstance(node["attributes"], dict):
+            raise StoreError(f"{folder / 'zarr.json'} is damaged: its attributes are no object.")
+        return node
     for name, kind in ((".zgroup", "group"), (".zarray", "array")):
         node = _read_json(folder / name)
         if node is not None:
@@ -159,7 +167,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(
             f"{path} is damaged, it is no JSON: restore it or run the well again."
         ) from error

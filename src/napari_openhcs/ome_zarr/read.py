@@ -13,12 +13,14 @@ from napari_openhcs.frozen import FrozenMapping, freeze
 from napari_openhcs.ome_zarr.arrays import open_level
 from napari_openhcs.ome_zarr.nodes import read_node, split_attributes
 from napari_openhcs.storage import LazyStack, PlaneCache
+from napari_openhcs.storage.base import is_plain, lies_inside
 
 __all__ = [
     "ImageChannel",
     "LazyImage",
     "PlateGroup",
     "WellGroup",
+    "inside",
     "measured_labels",
     "names_in",
     "read_image",
@@ -122,6 +124,23 @@ def _group(folder: Path, what: str) -> Mapping[str, Any]:
     return attributes
 
 
+def inside(folder: Path, path: object) -> Path:
+    """Return where a path lies that the metadata of `folder` names.
+
+    Raises
+    ------
+    StoreError
+        It is no path, or it leaves the folder: absolute, with ``..``, or by a link.
+    """
+    plain = isinstance(path, str) and is_plain(path)
+    if not plain or not lies_inside(folder.resolve(), folder / str(path)):
+        raise StoreError(
+            f"The metadata of {folder} names the path {path!r}: expected one inside that folder, "
+            "without '..' and without links that lead out; restore it or run the well again."
+        )
+    return folder / str(path)
+
+
 def _incomplete(folder: Path, what: str, error: Exception) -> StoreError:
     return StoreError(
         f"{folder} lacks metadata of the {what} that OME-NGFF asks for ({error!r}): restore it or "
@@ -151,7 +170,7 @@ def read_plate(folder: Path) -> PlateGroup:
             FrozenMapping({_well_of(item["path"]): item["path"] for item in plate["wells"]}),
             freeze(own),
         )
-    except (KeyError, TypeError, PlateError) as error:
+    except (KeyError, TypeError, AttributeError, PlateError) as error:
         raise _incomplete(folder, "plate", error) from error
 
 
@@ -166,15 +185,18 @@ def read_well(folder: Path) -> WellGroup:
     Raises
     ------
     StoreError
-        The folder is no well or its metadata is damaged.
+        The folder is no well, its metadata is damaged, or an image would lie outside of it.
     """
     ome, own = split_attributes(_group(folder, "well"))
     try:
-        paths = [str(image["path"]) for image in ome["well"]["images"]]
+        paths = [image["path"] for image in ome["well"]["images"]]
         ids = [str(name) for name in own.get("fields", paths)]
-        return WellGroup(folder, FrozenMapping(zip(ids, paths, strict=True)), freeze(own))
+        fields = FrozenMapping(zip(ids, paths, strict=True))
     except (KeyError, TypeError, ValueError) as error:
         raise _incomplete(folder, "well", error) from error
+    for path in paths:
+        inside(folder, path)
+    return WellGroup(folder, fields, freeze(own))
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
@@ -183,7 +205,7 @@ def names_in(folder: Path) -> tuple[str, ...]:
     Raises
     ------
     StoreError
-        Its metadata is damaged.
+        Its metadata is damaged, or a name leads out of the group.
     """
     node = read_node(folder)
     if node is None:
@@ -192,7 +214,7 @@ def names_in(folder: Path) -> tuple[str, ...]:
     names = ome.get(folder.name, ())
     if not isinstance(names, list):
         raise StoreError(f"{folder} is damaged: expected a list of {folder.name}.")
-    return tuple(str(name) for name in names)
+    return tuple(inside(folder, name).relative_to(folder).as_posix() for name in names)
 
 
 def tables_in(folder: Path) -> tuple[str, ...]:
@@ -235,30 +257,32 @@ def read_image(folder: Path, cache: PlaneCache | None = None) -> LazyImage:
     Raises
     ------
     StoreError
-        There is no image, or its metadata is damaged.
+        There is no image, its metadata is damaged, or a level would lie outside of it.
     """
     ome, own = split_attributes(_group(folder, "image"))
     try:
         image = ome["multiscales"][0]
         axes = tuple(str(axis["name"]) for axis in image["axes"])
         units = tuple(str(axis.get("unit") or "pixel") for axis in image["axes"])
-        paths = [str(item["path"]) for item in image["datasets"]]
+        paths = [item["path"] for item in image["datasets"]]
         placed = [_placed(image, item, len(axes)) for item in image["datasets"]]
         channels = tuple(map(_channel, ome.get("omero", {}).get("channels", ())))
         name = str(image.get("name") or folder.name)
         scales, translations = zip(*placed, strict=True)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        position = own.get("position_um")
+        position_um = None if position is None else (float(position[0]), float(position[1]))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise _incomplete(folder, "image", error) from error
     return LazyImage(
         name,
-        tuple(open_level(folder / path, cache) for path in paths),
+        tuple(open_level(inside(folder, path), cache) for path in paths),
         axes,
         scales[0],
         units,
         scales,
         translations,
         channels,
-        tuple(own["position_um"]) if "position_um" in own else None,
+        position_um,
         freeze(own),
     )
 

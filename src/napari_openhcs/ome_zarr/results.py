@@ -17,6 +17,7 @@ from napari_openhcs.ome_zarr.read import (
     LazyImage,
     PlateGroup,
     WellGroup,
+    inside,
     measured_labels,
     names_in,
     read_image,
@@ -96,7 +97,7 @@ class Results:
                 f"{', '.join(self.wells) or 'no finished wells'}."
             )
         if well not in self._wells:
-            self._wells[well] = read_well(self.plate_path / self.plate.wells[well])
+            self._wells[well] = read_well(inside(self.plate_path, self.plate.wells[well]))
         return self._wells[well]
 
     def fields(self, well: str) -> tuple[str, ...]:

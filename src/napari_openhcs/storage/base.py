@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +14,7 @@ __all__ = [
     "StorageBackend",
     "check_plane",
     "check_writable",
+    "is_plain",
     "is_text",
     "lies_inside",
     "resolve_inside",
@@ -77,6 +78,13 @@ class StorageBackend(Protocol):
 def is_text(name: str) -> bool:
     """Whether a file name can be written down; bytes that are no text cannot."""
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path that metadata names stays, by its words, below the folder it stands in."""
+    parts = PurePosixPath(path)
+    odd = parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path
+    return bool(path) and not odd and is_text(path)
 
 
 def lies_inside(root: Path, path: str | os.PathLike[str]) -> bool:
