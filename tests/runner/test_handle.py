@@ -14,7 +14,7 @@ import pytest
 from napari_openhcs.errors import CompileError, OutputError, RunError
 from napari_openhcs.frozen import FrozenMapping, to_json
 from napari_openhcs.plan import Problem, encode_plan
-from napari_openhcs.runner import EventFollower, committed_wells, read_status, start_run
+from napari_openhcs.runner import EventFollower, committed_wells, read_status, start_run, stop_run
 from napari_openhcs.runner.events import Event, EventLog, What, decode_event, encode_event
 from napari_openhcs.runner.lock import Owner, acquire, is_alive, owner_of, read_lock, release
 from napari_openhcs.runner.paths import RunPaths
@@ -67,16 +67,23 @@ def test_finished_wells_of_earlier_runs_are_known(built: PlanBuilder) -> None:
     assert committed_wells(plan.output) == {"A01", "A02"}
 
 
-@pytest.mark.parametrize("name", ["plan", "events"])
+@pytest.mark.parametrize("name", ["plan", "events", "lock"])
 def test_books_that_cannot_be_read(name: str, built: PlanBuilder) -> None:
     plan = built.plan(executor="threads")
     start_run(plan).wait(60)
     book = getattr(RunPaths.of(plan.output), name)
-    book.unlink()
+    book.unlink(missing_ok=True)
     # Root may read every file, but nobody reads a folder.
     book.mkdir()
     with pytest.raises(RunError, match=rf"{book.name} cannot be read \(Is a directory\)"):
         read_status(plan.output)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\udcff"])
+def test_a_folder_that_no_system_can_name(name: str) -> None:
+    for look in (read_status, stop_run, committed_wells):
+        with pytest.raises(RunError, match="has a name that is not valid text"):
+            look(name)
 
 
 def test_resume_with_more_wells_keeps_listing_all(built: PlanBuilder, tmp_path: Path) -> None:

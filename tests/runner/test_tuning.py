@@ -12,8 +12,15 @@ import psutil
 import pytest
 
 from napari_openhcs.errors import RunError
+from napari_openhcs.frozen import from_json, to_json
 from napari_openhcs.plan import Coord
 from napari_openhcs.runner.tuning import TuningProcess, TuningReply
+from napari_openhcs.runner.tuning_messages import (
+    ReplyWhat,
+    TuningMessage,
+    pack_column,
+    unpack_table,
+)
 from napari_openhcs.runner.tuning_worker import BoundedCache
 from napari_openhcs.testing.runner import PlanBuilder, call, make_plane
 
@@ -172,6 +179,27 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         parent.kill()
     assert psutil.wait_procs([child], timeout=5)[1] == []
     assert not Path(folder).exists()
+
+
+def test_numbers_that_json_lacks_come_through() -> None:
+    table = {
+        "ratio": np.array([1.5, np.inf, -np.inf, np.nan, 0.1]),
+        "small": np.array([0.1, np.inf, 1e-30], np.float32),
+        "area": np.array([1, 2**53 + 1], np.int64),
+        "inside": np.array([True, False]),
+        "field": np.array(["1", "nan"], dtype=object),
+    }
+    sent = TuningMessage(
+        1,
+        ReplyWhat.STEP,
+        table={name: pack_column(values) for name, values in table.items()},
+        dtypes={name: values.dtype.str for name, values in table.items()},
+    )
+    message = from_json(to_json(sent), TuningMessage)
+    found = unpack_table(message.table, message.dtypes)
+    for name, values in table.items():
+        assert found[name].dtype == values.dtype
+        np.testing.assert_array_equal(found[name], values)
 
 
 def test_the_cache_is_bounded() -> None:

@@ -51,6 +51,15 @@ def _unreadable(path: Path, error: OSError) -> RunError:
     return RunError(f"{path} cannot be read ({error.strerror or error}): change its permissions.")
 
 
+def _owner(paths: RunPaths) -> lock.Owner | None:
+    """Return which process runs into an output and is alive, or None."""
+    try:
+        owner = lock.read_lock(paths.lock)
+    except OSError as error:
+        raise _unreadable(paths.lock, error) from error
+    return owner if owner is not None and lock.is_alive(owner) else None
+
+
 class EventFollower:
     """Reads what is new in a run's events and keeps its status.
 
@@ -122,9 +131,14 @@ class EventFollower:
         self._state, _ = transition(self._state, event)
 
     def status(self) -> RunStatus:
-        """Read what is new and return the run's status."""
-        owner = lock.read_lock(self._paths.lock)
-        alive = owner is not None and lock.is_alive(owner)
+        """Read what is new and return the run's status.
+
+        Raises
+        ------
+        RunError
+            The events or the lock cannot be read.
+        """
+        alive = _owner(self._paths) is not None
         self._read()
         status = status_of(
             self._state, str(self._paths.output), time.monotonic() if alive else None
@@ -150,7 +164,7 @@ def read_status(output: str | Path) -> RunStatus:
     Raises
     ------
     RunError
-        There is no run in that folder.
+        There is no run in that folder, or its books cannot be read.
     """
     return EventFollower(output).status()
 
@@ -184,12 +198,11 @@ def stop_run(output: str | Path, timeout: float = STOP_GRACE_S) -> RunStatus:
     paths.stop.touch()
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        owner = lock.read_lock(paths.lock)
-        if owner is None or not lock.is_alive(owner):
+        if _owner(paths) is None:
             return follower.status()
         time.sleep(0.05)
-    owner = lock.read_lock(paths.lock)
-    if owner is not None and lock.is_alive(owner):
+    owner = _owner(paths)
+    if owner is not None:
         _kill(owner, paths)
     return follower.status()
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_openhcs.errors import RunError
+from napari_openhcs.storage.base import is_text
+
 __all__ = ["RunPaths"]
 
 
@@ -22,7 +25,18 @@ class RunPaths:
 
     @classmethod
     def of(cls, output: str | Path) -> RunPaths:
-        """Return the places of an output folder."""
+        """Return the places of an output folder.
+
+        Raises
+        ------
+        RunError
+            No folder can have this name.
+        """
+        if "\0" in str(output) or not is_text(str(output)):
+            raise RunError(
+                f"The output folder {str(output)!a} has a name that is not valid text: give the "
+                "path of a folder."
+            )
         return cls(Path(output).absolute())
 
     @property

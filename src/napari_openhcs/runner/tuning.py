@@ -27,6 +27,7 @@ from napari_openhcs.runner.tuning_messages import (
     TuningMessage,
     TuningReply,
     TuningRequest,
+    unpack_table,
 )
 
 __all__ = ["ReplyWhat", "TuningProcess", "TuningReply"]
@@ -289,9 +290,6 @@ def _unpack(message: TuningMessage) -> TuningReply:
         # Windows removes no mapped file; there it goes with the folder.
         with contextlib.suppress(PermissionError):
             path.unlink()
-    table = {
-        name: np.array(values, dtype=message.dtypes[name]) for name, values in message.table.items()
-    }
     return TuningReply(
         request=message.request,
         what=message.what,
@@ -301,6 +299,6 @@ def _unpack(message: TuningMessage) -> TuningReply:
         cached=message.cached,
         grid=message.grid,
         array=array,
-        table=table if message.table else None,
+        table=unpack_table(message.table, message.dtypes) if message.table else None,
         message=message.message,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -11,7 +13,14 @@ import numpy as np
 from napari_openhcs.axes import Kind
 from napari_openhcs.plan import Grid
 
-__all__ = ["ReplyWhat", "TuningMessage", "TuningReply", "TuningRequest"]
+__all__ = [
+    "ReplyWhat",
+    "TuningMessage",
+    "TuningReply",
+    "TuningRequest",
+    "pack_column",
+    "unpack_table",
+]
 
 
 class ReplyWhat(StrEnum):
@@ -102,3 +111,18 @@ class TuningReply:
     array: np.ndarray | None = None
     table: dict[str, np.ndarray] | None = None
     message: str = ""
+
+
+def pack_column(values: np.ndarray) -> list[Any]:
+    """Return a column as JSON can hold it: NaN and infinities, which it lacks, as text."""
+    found: list[Any] = values.tolist()
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return found
+    return [value if math.isfinite(value) else str(value) for value in found]
+
+
+def unpack_table(
+    columns: Mapping[str, list[Any]], dtypes: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """Return a table from packed columns; NumPy reads ``nan`` and ``inf`` as numbers again."""
+    return {name: np.array(values, dtype=dtypes[name]) for name, values in columns.items()}

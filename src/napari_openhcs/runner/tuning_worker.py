@@ -25,7 +25,12 @@ from napari_openhcs.frozen import from_json, to_json
 from napari_openhcs.plan import ProcessingContext, StepPlan, decode_plan
 from napari_openhcs.runner.dataset import StepData, identity_of_planes, narrow_context
 from napari_openhcs.runner.tables import stack_places
-from napari_openhcs.runner.tuning_messages import ReplyWhat, TuningMessage, TuningRequest
+from napari_openhcs.runner.tuning_messages import (
+    ReplyWhat,
+    TuningMessage,
+    TuningRequest,
+    pack_column,
+)
 from napari_openhcs.runner.well import StepError, StepOutcome, WellExecution, load_functions
 from napari_openhcs.runner.worker import end_with_children
 
@@ -176,7 +181,7 @@ class TuningWorker:
                 cached=outcome.cached,
                 grid=outcome.data.grid,
                 path=path,
-                table={name: values.tolist() for name, values in table.items()},
+                table={name: pack_column(values) for name, values in table.items()},
                 dtypes={name: values.dtype.str for name, values in table.items()},
             )
         )
