@@ -21,6 +21,10 @@ class OpenHCSError(Exception):
     """Base of all errors raised by napari-openhcs; its text is fit for a user."""
 
 
+class EntryError(OpenHCSError, ImportError):
+    """What another distribution adds (a format, backend, library …) cannot be imported."""
+
+
 class PlateError(OpenHCSError, ValueError):
     """A folder or file that should be a plate is not one, or is inconsistent."""
 

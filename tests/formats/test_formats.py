@@ -136,6 +136,21 @@ def test_opening_a_plate_loads_nothing_heavy(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "plate")], check=True)
 
 
+def test_a_broken_format_of_others_does_no_harm(tmp_path, monkeypatch):
+    point = ("aaa", "no_such_module:EXPORT")
+    monkeypatch.setattr("napari_openhcs.registry.entry_points", lambda group: [point])
+    FORMATS.refresh()
+    try:
+        write_sample_plate(tmp_path / "plate", wells=1, fields=1, channels=1, size=64)
+        assert open_plate(tmp_path / "plate").wells == ("A01",)
+        (tmp_path / "other").mkdir()
+        with pytest.raises(PlateError, match=r"known format: .* 'aaa' .* cannot be imported"):
+            open_plate(tmp_path / "other")
+    finally:
+        monkeypatch.undo()
+        FORMATS.refresh()
+
+
 def test_a_path_with_a_zero_byte():
     with pytest.raises(PlateNotFoundError, match="There is no plate"):
         open_plate("/tmp/a\0b")

@@ -232,3 +232,16 @@ def test_a_library_of_another_distribution_joins_by_entry_point(
     assert spec.contract == "plane"
     assert spec.parameter("times").default == 2.0
     assert get_function(spec.id)(3) == 6.0
+
+
+def test_a_broken_library_of_others_does_no_harm(monkeypatch, fresh_registry):
+    known = list(specs())
+    points = {"napari_openhcs.libraries": [("aaa", "no_such_module:EXPORT")]}
+    monkeypatch.setattr("napari_openhcs.registry.entry_points", lambda group: points.get(group, []))
+    registry.refresh()
+    assert registry.problems()[0].startswith("'aaa' (no_such_module:EXPORT, ")
+    assert list(specs()) == known
+    assert is_available(get_spec(GAUSSIAN))
+    with pytest.raises(FunctionNotFoundError, match=r"'aaa' .* cannot be imported"):
+        get_spec("no_such_module.function")
+    monkeypatch.undo()

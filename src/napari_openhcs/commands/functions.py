@@ -40,7 +40,7 @@ def _execute(arguments: argparse.Namespace) -> int:
         counts[spec.memory_type_in] = counts.get(spec.memory_type_in, 0) + 1
     if arguments.json:
         documents = [registry.describe(spec) for spec in chosen]
-        print_json({"counts": counts, "functions": documents})
+        print_json({"counts": counts, "functions": documents, "problems": registry.problems()})
         return 0
     print_table(
         "",

@@ -120,9 +120,12 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 def _refusal(target: Path, folder: Path) -> str:
     if not target.is_dir():
         titles = ", ".join(known.title for known in FORMATS.values())
-        return (
-            f"The file {target} is not a plate and lies in none: open the folder of a plate "
-            f"({titles}), or a file inside it."
+        return " ".join(
+            (
+                f"The file {target} is not a plate and lies in none: open the folder of a plate "
+                f"({titles}), or a file inside it.",
+                *FORMATS.problems,
+            )
         )
     with os.scandir(folder) as entries:
         files = sorted(
@@ -134,7 +137,10 @@ def _refusal(target: Path, folder: Path) -> str:
     else:
         looked_at = "no files"
     expected = "; ".join(f"{known.title}: {known.expects}" for known in FORMATS.values())
-    return (
-        f"{target} is not a plate of a known format: found {looked_at}, expected one of "
-        f"[{expected}]; open the folder that holds these."
+    return " ".join(
+        (
+            f"{target} is not a plate of a known format: found {looked_at}, expected one of "
+            f"[{expected}]; open the folder that holds these.",
+            *FORMATS.problems,
+        )
     )

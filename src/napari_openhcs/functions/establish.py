@@ -281,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _establish_all(options: argparse.Namespace) -> None:
-    here = [key for key in LIBRARIES if LIBRARIES[key].is_available() and LIBRARIES[key].version()]
+    here = [key for key, found in LIBRARIES.items() if found.is_available() and found.version()]
     for name in options.library or here:
         found = establish_library(name, only=options.function, report=print)
         print(f"{name}: {len(found.catalogue.functions)} listed, {len(found.left_out)} left out")

@@ -35,6 +35,7 @@ __all__ = [
     "get_spec",
     "install_command",
     "is_available",
+    "problems",
     "refresh",
     "search",
     "source_names",
@@ -165,6 +166,12 @@ def specs() -> Mapping[str, FunctionSpec]:
     return _registry().specs
 
 
+def problems() -> tuple[str, ...]:
+    """Return a sentence for each library of another distribution that could not be imported."""
+    _registry()
+    return LIBRARIES.problems
+
+
 def get_spec(name: str) -> FunctionSpec:
     """Return what is known of a function.
 
@@ -193,7 +200,7 @@ def _unknown(name: str) -> str:
     same = [item for item in known if item.rpartition(".")[2] == last]
     near = same or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f": did you mean {' or '.join(near[:3])}?" if near else "."
-    return f"There is no registered function '{name}'{hint}"
+    return " ".join((f"There is no registered function '{name}'{hint}", *problems()))
 
 
 def get_function(name: str) -> Callable[..., Any]:
