@@ -80,7 +80,7 @@ class LazyRegistry(Mapping[str, T], Generic[T]):
                 self._loaded[name] = self._load(name, self._locations()[name])
             return self._loaded[name]
 
-    def _load(self, name: str, location: str) -> T:
+    def _load(self, name: str, location: str) -> Any:
         if location.startswith(f"{self._package}."):
             return _import(location)
         if name not in self._broken:
