@@ -92,6 +92,8 @@ class DataPlan:
     """What a dataset (a step's output, or the plate as a step sees it) is.
 
     `shape_yx` and `dtype` are None for tables.  `columns` are a table's columns.
+    `mosaic_of` are the fields that were put together by stage position: the corner of such
+    a mosaic is the first row and the first column that any of them has.
     """
 
     kind: Kind
@@ -99,6 +101,7 @@ class DataPlan:
     shape_yx: tuple[int, int] | None = None
     dtype: str | None = None
     columns: tuple[str, ...] = ()
+    mosaic_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,8 @@ class FunctionPlan:
         Columns of a table that do not depend on the channel measured.
     footprints : tuple of str
         Parameters that are a shape and a radius, and become an array before the call.
+    from_plate : tuple of str
+        Names of the parameters that the compiler filled in from the plate.
     """
 
     function: str
@@ -159,6 +164,7 @@ class FunctionPlan:
     library: str = ""
     library_version: str = ""
     footprints: tuple[str, ...] = ()
+    from_plate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

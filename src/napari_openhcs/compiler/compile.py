@@ -23,8 +23,9 @@ from typing import Any
 
 from napari_openhcs.compiler.devices import assign_gpu_resources_for_context, count_workers
 from napari_openhcs.compiler.draft import Draft
+from napari_openhcs.compiler.facts import needs_positions
 from napari_openhcs.compiler.folder import absolute_output, check_output
-from napari_openhcs.compiler.keys import digest
+from napari_openhcs.compiler.keys import bare_keys, digest
 from napari_openhcs.compiler.materialization import plan_materialization_flags_for_context
 from napari_openhcs.compiler.memory import validate_memory_contracts_for_context
 from napari_openhcs.compiler.paths import initialize_step_plans_for_context
@@ -128,7 +129,9 @@ def compile_pipeline(
     if not any(step.enabled for step in pipeline):
         problems.append(_no_steps(pipeline))
     # Without a single known well the pipeline is still checked, on the plate's own wells.
-    layouts = plan_layouts(plate, chosen or plate.wells, request.fields)
+    layouts = plan_layouts(
+        plate, chosen or plate.wells, request.fields, by_position=needs_positions(pipeline)
+    )
     problems += layouts.problems
     compiled = _compile_layouts(plate, pipeline, layouts)
     problems += _merged(compiled, len(chosen))
@@ -206,8 +209,8 @@ def _no_steps(pipeline: Pipeline) -> Problem:
 def _compile_layouts(plate: Plate, pipeline: Pipeline, layouts: Layouts) -> list[_Compiled]:
     compiled: list[_Compiled] = []
     measured: FrozenMapping[str, DataPlan] = FrozenMapping()
-    for grid, wells in layouts.wells:
-        draft = Draft(plate, pipeline, grid, layouts.depth, measured=measured)
+    for grid, wells, corners in layouts.wells:
+        draft = Draft(plate, pipeline, grid, layouts.depth, corners=corners, measured=measured)
         for phase in PHASES:
             if phase is validate_memory_contracts_for_context:
                 draft = replace(draft, samples=_samples(draft, wells))
@@ -317,9 +320,14 @@ def _plan_key(
         (
             (plate.root, plate.name, plate.format, plate.channels, plate.shape_yx, plate.dtype),
             (plate.pixel_size_um, plate.z_step_um),
-            [[(step.step_id, step.name, step.key) for step in item.steps] for item in layouts],
+            [
+                [(step.step_id, step.name, keys[step.step_id]) for step in item.steps]
+                for item in layouts
+                for keys in (bare_keys(item.steps),)
+            ],
             [[(o.name, o.dataset, o.store, o.role, o.select) for o in i.outputs] for i in layouts],
             (config.ome_version, config.compressor, config.level),
             None if fields is None else sorted(str(item) for item in fields),
+            *((sorted(plate.positions_um.items()),) if needs_positions(pipeline) else ()),
         )
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
+from napari_openhcs.compiler.facts import lacking
 from napari_openhcs.compiler.grids import narrow, stack_size
 from napari_openhcs.compiler.patterns import chain_calls, reduces
 from napari_openhcs.compiler.sources import channel_label, listed
@@ -102,6 +103,8 @@ def _chain_faults(
         elif given == Kind.IMAGE and position == 0:
             yield from _dtype_faults(spec, draft.data(source).dtype, giver)
         yield from _stack_faults(spec, call, step, 1 if shrunk else planes, shrunk)
+        for parameter, message in lacking(draft, plan, call, spec):
+            yield _Fault("fact_missing", message, call.function, parameter)
         if call.output_kind == Kind.TABLE and position < len(chain) - 1:
             yield _Fault(
                 "table_in_chain",

@@ -42,6 +42,8 @@ class Draft:
         What each channel has anywhere on the plate; channels may differ.
     samples : tuple of (well, planes)
         Complete wells whose pixels the inference may look at, the first one preferred.
+    corners : FrozenMapping of field to (row, column)
+        Where the fields lie by the stage, px; empty where no step asks or it is not known.
     measured : FrozenMapping of step key to DataPlan
         What was measured on a layout that differs in nothing that matters.
     steps : tuple of StepPlan
@@ -62,6 +64,7 @@ class Draft:
     grid: Grid
     depth: FrozenMapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
     samples: tuple[tuple[str, tuple[PlannedPlane, ...]], ...] = ()
+    corners: FrozenMapping[str, tuple[int, int]] = field(default_factory=FrozenMapping)
     measured: FrozenMapping[str, DataPlan] = field(default_factory=FrozenMapping)
     steps: tuple[StepPlan, ...] = ()
     outputs: tuple[OutputPlan, ...] = ()

@@ -15,6 +15,8 @@ import numpy as np
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft, step_problem
+from napari_openhcs.compiler.facts import chain_shape
+from napari_openhcs.compiler.grids import narrow, stack_size
 from napari_openhcs.compiler.tables import own_object_problems, stored_columns
 from napari_openhcs.compiler.trials import LIMIT_S, Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
@@ -160,7 +162,9 @@ def _measure(
             f"its functions give different dtypes ({', '.join(sorted(dtypes))}), but a step's "
             f"output has one: set dtype='{max(dtypes)}' on the step."
         )
-    shape = _full_shape(draft, trials, trial, step, results[0][1])
+    shape = _declared_shape(draft, step, results[0][0]) or _full_shape(
+        draft, trials, trial, step, results[0][1]
+    )
     output = replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
     return output, list(_rounding_problems(draft, trial, replace(step, output=output), results))
 
@@ -189,6 +193,16 @@ def _rounding_problems(
             step.index + 1, draft.function_step(step), "rounded_away", message, severity="warning"
         )
         return
+
+
+def _declared_shape(draft: Draft, step: StepPlan, at: Coord) -> tuple[int, int] | None:
+    """Return the shape of whole planes where a function of the chain at `at` declares its own."""
+    source = draft.data(step.source.dataset)
+    chain = step.patterns.get(str(getattr(at, step.group_by)) if step.group_by else "")
+    if chain is None or source.shape_yx is None:
+        return None
+    planes = stack_size(narrow(source.grid, step.source.select), step.variable_components)
+    return chain_shape(chain, planes, source.shape_yx)
 
 
 def _full_shape(

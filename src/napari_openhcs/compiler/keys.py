@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.plan import PLATE, FunctionPlan, SourcePlan, StepPlan
 
-__all__ = ["digest", "step_key"]
+__all__ = ["bare_keys", "digest", "step_key"]
 
 
 def _plain(value: Any) -> Any:
@@ -66,3 +67,20 @@ def step_key(plan: StepPlan, keys: Mapping[str, str]) -> str:
             plan.dtype_policy,
         )
     )
+
+
+def bare_keys(steps: Iterable[StepPlan]) -> dict[str, str]:
+    """Return the keys of steps by id as they would be without what the plate gave them.
+
+    Those are the same for all wells of a plate.
+    """
+
+    def bare(call: FunctionPlan) -> FunctionPlan:
+        own = {k: value for k, value in call.parameters.items() if k not in call.from_plate}
+        return replace(call, parameters=FrozenMapping(own))
+
+    keys: dict[str, str] = {}
+    for step in steps:
+        chains = {key: tuple(map(bare, chain)) for key, chain in step.patterns.items()}
+        keys[step.step_id] = step_key(replace(step, patterns=FrozenMapping(chains)), keys)
+    return keys

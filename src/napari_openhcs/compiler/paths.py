@@ -31,6 +31,7 @@ from napari_openhcs.compiler.sources import (
 )
 from napari_openhcs.compiler.tables import unshared
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions.facts import FIELD_POSITIONS
 from napari_openhcs.pipeline import FunctionStep
 from napari_openhcs.plan import PLATE, ArrayInput, DataPlan, FunctionPlan, Grid, Problem, StepPlan
 
@@ -112,7 +113,20 @@ def _presumed_output(
     if any(reduces(chain) for chain in chains.patterns.values()):
         grid = reduced(grid, variable)
     shape = None if kind == Kind.TABLE else read.data.shape_yx
-    return DataPlan(kind, grid, shape, _presumed_dtype(step, read.data, chains, kind))
+    dtype = _presumed_dtype(step, read.data, chains, kind)
+    return DataPlan(kind, grid, shape, dtype, mosaic_of=_mosaic_of(read, chains))
+
+
+def _mosaic_of(read: Read, chains: Chains) -> tuple[str, ...]:
+    """Return the fields that a step, or one that it reads, puts together by stage position."""
+    facts = {
+        item.fact
+        for chain in chains.patterns.values()
+        for call in chain
+        if call.from_plate and (spec := find_spec(call.function)) is not None
+        for item in spec.fact_parameters
+    }
+    return read.grid.field if FIELD_POSITIONS in facts else read.data.mosaic_of
 
 
 def _presumed_dtype(step: FunctionStep, data: DataPlan, chains: Chains, kind: Kind) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_openhcs.axes import COMPONENTS, Contract, Kind
 from napari_openhcs.compiler.draft import Draft, find_spec
+from napari_openhcs.compiler.facts import fact_values
 from napari_openhcs.compiler.sources import Fault, Read, component_value, labels_of, listed, nearest
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.spec import FunctionSpec
@@ -68,12 +69,22 @@ def reduces(chain: tuple[FunctionPlan, ...]) -> bool:
 
 
 def _plan_call(
-    call: FunctionCall, spec: FunctionSpec, step: FunctionStep, given: Kind
+    draft: Draft,
+    call: FunctionCall,
+    spec: FunctionSpec,
+    step: FunctionStep,
+    read: Read,
+    given: Kind,
 ) -> FunctionPlan:
+    facts = {
+        name: value
+        for name, value in fact_values(draft, spec, stack_components(step), read.grid).items()
+        if name not in call.parameters
+    }
     wired = tuple(item.name for item in spec.array_parameters if item.name in step.inputs)
     return FunctionPlan(
         function=spec.id,
-        parameters=call.parameters,
+        parameters=FrozenMapping({**facts, **call.parameters}),
         memory_type_in=spec.memory_type_in,
         memory_type_out=spec.memory_type_out,
         contract=spec.contract,
@@ -85,6 +96,7 @@ def _plan_call(
         library=spec.library,
         library_version=spec.library_version,
         footprints=tuple(item.name for item in spec.parameters if item.type == "footprint"),
+        from_plate=tuple(facts),
     )
 
 
@@ -100,7 +112,7 @@ def plan_chains(draft: Draft, step: FunctionStep, read: Read) -> Chains:
         if spec is not None:
             earlier = planned[key]
             given = earlier[-1].output_kind if earlier else read.data.kind
-            earlier.append(_plan_call(call, spec, step, given))
+            earlier.append(_plan_call(draft, call, spec, step, read, given))
     chains = {key: tuple(calls) for key, calls in planned.items()}
     if not isinstance(step.func, FrozenMapping):
         return Chains(FrozenMapping(chains), known=known)

@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft
+from napari_openhcs.compiler.facts import on_crop
 from napari_openhcs.compiler.grids import coord_in, narrow, stack_of
 from napari_openhcs.compiler.keys import digest
 from napari_openhcs.compiler.patterns import reduces
@@ -227,6 +228,8 @@ class Trial:
         kind: Kind,
     ) -> list[Any]:
         wired = {name: arrays[name] for name in call.array_parameters if name in arrays}
+        full = self.draft.data(step.source.dataset).shape_yx
+        call = on_crop(call, full, values[0].shape)
         result = within(
             LIMIT_S,
             lambda: apply_chain(

@@ -6,8 +6,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from napari_openhcs.axes import natural_key, parse_well
+from napari_openhcs.compiler.facts import Corners, well_corners
 from napari_openhcs.compiler.sources import channel_label, listed, nearest
 from napari_openhcs.errors import PlateError
 from napari_openhcs.frozen import FrozenMapping
@@ -39,10 +41,10 @@ BAD_DATA = ("shape", "dtype", "unreadable")
 
 @dataclass(frozen=True)
 class Layouts:
-    """The wells of a plate by the grid they have."""
+    """The wells of a plate by the grid they have, and by where their fields lie if asked."""
 
     depth: Depth
-    wells: tuple[tuple[Grid, tuple[str, ...]], ...]
+    wells: tuple[tuple[Grid, tuple[str, ...], Corners], ...]
     problems: tuple[Problem, ...] = ()
 
 
@@ -89,8 +91,17 @@ def _depth(plate: Plate) -> Depth:
     )
 
 
-def plan_layouts(plate: Plate, wells: Sequence[str], fields: Iterable[str | int] | None) -> Layouts:
-    """Group wells by their fields; channels, z and t are those of the whole plate."""
+def plan_layouts(
+    plate: Plate,
+    wells: Sequence[str],
+    fields: Iterable[str | int] | None,
+    *,
+    by_position: bool = False,
+) -> Layouts:
+    """Group wells by their fields, and with `by_position` by where those lie.
+
+    Channels, z and t are those of the whole plate.
+    """
     depth = _depth(plate)
     known = [item.id for item in plate.channels if item.id in depth]
     channels = (*known, *sorted((c for c in depth if c not in known), key=natural_key))
@@ -98,18 +109,19 @@ def plan_layouts(plate: Plate, wells: Sequence[str], fields: Iterable[str | int]
     problems: list[Problem] = []
     if wanted is not None:
         problems += _field_problems(plate, wells, wanted)
-    grids: dict[Grid, list[str]] = defaultdict(list)
+    alike: dict[tuple[Grid, Corners], list[str]] = defaultdict(list)
     for well in wells:
         kept = [item for item in plate.fields_of(well) if wanted is None or item in wanted]
-        grids[Grid(tuple(kept), channels, plate.z, plate.t)].append(well)
+        places = well_corners(plate, well, kept) if by_position else FrozenMapping[Any, Any]()
+        alike[Grid(tuple(kept), channels, plate.z, plate.t), places].append(well)
     # A well without any of the fields has nothing to compile; it takes the first layout.
-    full = [grid for grid in grids if grid.field]
-    if full and len(full) < len(grids):
-        for grid in [grid for grid in grids if not grid.field]:
-            grids[full[0]] += grids.pop(grid)
+    full = [key for key in alike if key[0].field]
+    if full and len(full) < len(alike):
+        for key in [key for key in alike if not key[0].field]:
+            alike[full[0]] += alike.pop(key)
     return Layouts(
         depth,
-        tuple((grid, tuple(found)) for grid, found in grids.items() if grid.field),
+        tuple((grid, tuple(found), at) for (grid, at), found in alike.items() if grid.field),
         tuple(problems),
     )
 

@@ -24,6 +24,8 @@ import numpy as np
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.errors import ConversionError, OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions.declare import declared_shape
+from napari_openhcs.functions.facts import example_of
 from napari_openhcs.functions.footprint import with_footprints
 from napari_openhcs.functions.libraries.base import FunctionLibrary, Hints
 from napari_openhcs.functions.signature import Described, describe_signature
@@ -105,6 +107,8 @@ def trial_call(
                 same = kind is trial.kind
                 dtype = trial.dtype if same else DTYPES[kind][0]
                 values[item.name] = trial_array(kind, trial.ndim, dtype, second=True, size=size)
+        elif item.fact:
+            values[item.name] = example_of(item.fact, first.shape)
         elif item.required:
             values[item.name] = item.suggested
     return first, with_footprints(spec, values, trial.ndim)
@@ -135,10 +139,13 @@ class _Runner:
 
     spec: FunctionSpec
     function: Function
+    declared: Function
+    """The function itself, with what it declares; `function` is one of NumPy arrays."""
 
     def run(self, trial: Trial, arrays: Iterable[str] = ()) -> Observation:
         first, parameters = trial_call(self.spec, trial, arrays=arrays)
-        return try_function(self.function, trial, first, parameters)
+        shape = declared_shape(self.declared, first.shape, parameters)
+        return try_function(self.function, trial, first, parameters, shape=shape)
 
 
 def establish_function(library: FunctionLibrary, name: str, function: Function) -> FunctionSpec:
@@ -154,7 +161,7 @@ def establish_function(library: FunctionLibrary, name: str, function: Function) 
         raise NotEstablished(reason)
     hints = library.hints(name)
     spec = draft_spec(library, name, function, hints)
-    runner = _Runner(spec, on_numpy(spec, library.adapted(name, function)))
+    runner = _Runner(spec, on_numpy(spec, library.adapted(name, function)), function)
     seen = _observe(runner, hints)
     useful = [item for item in seen if not item.problem and not _wraps(runner, item)]
     if not useful:

@@ -15,6 +15,7 @@ and help of each parameter).  It stands above or below the memory-type decorator
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,9 +23,11 @@ from typing import Any, TypeVar
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.frozen import FrozenMapping
 
-__all__ = ["Declaration", "declaration_of", "declare"]
+__all__ = ["Declaration", "declaration_of", "declare", "declared_shape"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+OutputShape = Callable[[tuple[int, ...], Mapping[str, Any]], tuple[int, int]]
 
 _ATTRIBUTE = "openhcs_declaration"
 
@@ -62,6 +65,12 @@ class Declaration:
         need not be wired.
     suggested : mapping of parameter to literal
         What a form shows first for parameters without a default.
+    plate_facts : mapping of parameter to fact
+        Parameters that the compiler fills in from the plate; see
+        :mod:`napari_openhcs.functions.facts`.
+    output_shape : callable, optional
+        For functions whose planes have another shape than the input's: called with the
+        shape of the first array and all parameters (defaults included), returns (Y, X).
     """
 
     contract: Contract
@@ -78,6 +87,8 @@ class Declaration:
     )
     array_kinds: FrozenMapping[str, Kind | None] = field(default_factory=FrozenMapping)
     suggested: FrozenMapping[str, Any] = field(default_factory=FrozenMapping)
+    plate_facts: FrozenMapping[str, str] = field(default_factory=FrozenMapping)
+    output_shape: OutputShape | None = None
 
 
 def declare(
@@ -94,6 +105,8 @@ def declare(
     limits: Mapping[str, tuple[float | None, float | None]] | None = None,
     array_kinds: Mapping[str, Kind | None] | None = None,
     suggested: Mapping[str, Any] | None = None,
+    plate_facts: Mapping[str, str] | None = None,
+    output_shape: OutputShape | None = None,
 ) -> Callable[[F], F]:
     """Declare what a function takes and gives, for the registry.
 
@@ -118,6 +131,8 @@ def declare(
         limits=FrozenMapping(limits or {}),
         array_kinds=FrozenMapping(array_kinds or {}),
         suggested=FrozenMapping(suggested or {}),
+        plate_facts=FrozenMapping(plate_facts or {}),
+        output_shape=output_shape,
     )
 
     def attach(function: F) -> F:
@@ -131,3 +146,32 @@ def declaration_of(function: Callable[..., Any]) -> Declaration | None:
     """Return what was declared for `function`, or None."""
     found = getattr(function, _ATTRIBUTE, None)
     return found if isinstance(found, Declaration) else None
+
+
+def declared_shape(
+    function: Callable[..., Any], shape: tuple[int, ...], parameters: Mapping[str, Any]
+) -> tuple[int, int] | None:
+    """Return the (Y, X) that a function promises; None where it keeps that of the input.
+
+    Parameters
+    ----------
+    function : callable
+    shape : tuple of int
+        Of the first array.
+    parameters : mapping
+        Those that are set; the others have their defaults.
+
+    Raises
+    ------
+    ParameterError
+        The parameters do not go with such an array.
+    """
+    declaration = declaration_of(function)
+    if declaration is None or declaration.output_shape is None:
+        return None
+    defaults = {
+        name: item.default
+        for name, item in inspect.signature(function).parameters.items()
+        if item.default is not item.empty
+    }
+    return declaration.output_shape(shape, {**defaults, **parameters})

@@ -113,7 +113,8 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
                 unknown.append(name)
             continue
         described.append(_finish(found, help_text, hints))
-        if found.required and found.type != "array" and found.suggested is None:
+        form = found.type != "array" and name not in hints.facts
+        if found.required and form and found.suggested is None:
             unknown.append(name)
     summary = _first_sentences(documented.short_description or "", limit=160)
     return Described(summary, names[0], tuple(described), tuple(unknown))
@@ -293,6 +294,7 @@ def _finish(parameter: ParameterSpec, help_text: str, hints: Hints) -> Parameter
         unit=unit if parameter.type in ("int", "float", "footprint", "literal") else "",
         minimum=minimum,
         maximum=maximum,
+        fact=hints.facts.get(name, ""),
     )
 
 

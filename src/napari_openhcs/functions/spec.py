@@ -36,6 +36,9 @@ class ParameterSpec:
         For arrays: the kind of data expected; None accepts any.
     per_axis : bool
         A tuple with one value an axis is valid too.
+    fact : str
+        The compiler fills it in from the plate, by
+        :data:`napari_openhcs.functions.facts.PLATE_FACTS`; no form shows it.
     """
 
     name: str
@@ -51,6 +54,7 @@ class ParameterSpec:
     help: str = ""
     kind: Kind | None = None
     per_axis: bool = False
+    fact: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,5 +146,10 @@ class FunctionSpec:
 
     @property
     def form_parameters(self) -> tuple[ParameterSpec, ...]:
-        """Parameters a form shows: all but arrays."""
-        return tuple(item for item in self.parameters if item.type != "array")
+        """Parameters a form shows: all but arrays and facts of the plate."""
+        return tuple(item for item in self.parameters if item.type != "array" and not item.fact)
+
+    @property
+    def fact_parameters(self) -> tuple[ParameterSpec, ...]:
+        """Parameters that the compiler fills in from the plate."""
+        return tuple(item for item in self.parameters if item.fact)

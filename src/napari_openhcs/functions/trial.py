@@ -66,12 +66,15 @@ def try_function(
     trial: Trial,
     first: np.ndarray,
     parameters: Mapping[str, Any],
+    *,
+    shape: tuple[int, ...] | None = None,
 ) -> Observation:
     """Call a function twice on the same input and judge the result.
 
     The result is of use when it is an array of the input's shape (or of one of its planes)
     or a table of equally long columns, is the same both times, leaves the input alone and
-    comes without a warning that the function goes away or that values were lost.
+    comes without a warning that the function goes away or that values were lost.  With
+    `shape` the array must have that one, which the function declares.
     """
     results = []
     for _ in range(2):
@@ -88,7 +91,7 @@ def try_function(
         problem = _warned(caught) or ("changes its input" if _changed(array, first) else "")
         if problem:
             return Observation(trial, problem)
-    problem = _useless(results[0], first) or (
+    problem = _useless(results[0], first, shape) or (
         "" if _same(*results) else "gives another result every time"
     )
     result = None if problem else results[0]
@@ -109,13 +112,14 @@ def _changed(array: np.ndarray, before: np.ndarray) -> bool:
     return not np.array_equal(array, before)
 
 
-def _useless(result: Any, first: np.ndarray) -> str:
+def _useless(result: Any, first: np.ndarray, shape: tuple[int, ...] | None) -> str:
     if isinstance(result, dict):
         lengths = {np.shape(column)[:1] for column in result.values()}
         return "" if len(lengths) == 1 and lengths != {()} else "gives a dictionary, no table"
     if not isinstance(result, np.ndarray):
         return f"gives {type(result).__name__}, no array"
-    if result.shape not in (first.shape, first.shape[1:]) or result.ndim < 2:
+    wanted = (first.shape, first.shape[1:]) if shape is None else (shape,)
+    if result.shape not in wanted or result.ndim < 2:
         return f"gives shape {result.shape} for {first.shape}"
     if result.dtype.kind not in "biuf":
         return f"gives {result.dtype}"

@@ -20,6 +20,7 @@ import pytest
 from napari_openhcs.axes import VALID_MEMORY_TYPES, Contract, Kind
 from napari_openhcs.functions.catalogue import Catalogue
 from napari_openhcs.functions.classify import draft_spec, establish_function, on_numpy, trial_call
+from napari_openhcs.functions.declare import declared_shape
 from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import FunctionLibrary, import_function, signature_text
 from napari_openhcs.functions.registry import function_id, get_function
@@ -116,7 +117,7 @@ class LibraryTests:
             for item in spec.parameters:
                 where = f"{spec.id}: {item}"
                 assert item.type in TYPES, where
-                if item.required and item.type != "array":
+                if item.required and item.type != "array" and not item.fact:
                     assert item.suggested is not None, where
                 if item.type == "choice":
                     value = item.suggested if item.required else item.default
@@ -154,17 +155,25 @@ def _broken_promises(spec: FunctionSpec, kind: Kind) -> Iterator[str]:
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         result = on_numpy(spec, get_function(spec.id))(first.copy(), **parameters)
-    yield from _wrong(spec, kind, first, result)
+    promised = declared_shape(get_function(spec.id), first.shape, parameters)
+    yield from _wrong(spec, kind, first, result, promised)
 
 
-def _wrong(spec: FunctionSpec, kind: Kind, first: np.ndarray, result: Any) -> Iterator[str]:
+def _wrong(
+    spec: FunctionSpec,
+    kind: Kind,
+    first: np.ndarray,
+    result: Any,
+    promised: tuple[int, int] | None,
+) -> Iterator[str]:
     output_kind = spec.output_kind_for(kind)
     if output_kind is Kind.TABLE:
         lengths = {len(column) for column in result.values()}
         if len(lengths) != 1:
             yield f"columns of lengths {lengths}"
         return
-    expected = first.shape[1:] if spec.contract is Contract.REDUCE else first.shape
+    kept = first.shape[1:] if spec.contract is Contract.REDUCE else first.shape
+    expected = kept if promised is None else promised
     if spec.contract is not Contract.VOLUME and result.shape != expected:
         yield f"shape {result.shape} instead of {expected}"
     if str(result.dtype) != spec.dtypes[str(first.dtype)]:

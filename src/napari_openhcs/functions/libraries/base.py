@@ -68,6 +68,8 @@ class Hints:
         Which of several results counts; None: the function gives one.
     help : mapping of parameter to str
         Where the docstring says nothing or something else than is true here.
+    facts : mapping of parameter to str
+        See `plate_facts` of :func:`~napari_openhcs.functions.declare.declare`.
     """
 
     required: Mapping[str, Any] = field(default_factory=FrozenMapping)
@@ -90,6 +92,7 @@ class Hints:
     fixed: Mapping[str, Any] = field(default_factory=FrozenMapping)
     part: int | None = None
     help: Mapping[str, str] = field(default_factory=FrozenMapping)
+    facts: Mapping[str, str] = field(default_factory=FrozenMapping)
 
 
 def import_function(name: str) -> Function:

@@ -78,6 +78,7 @@ def hints_of(declared: Declaration | None) -> Hints:
         ndims=declared.ndims or _NDIMS.get(declared.contract, (2, 3)),
         units=declared.units,
         limits=declared.limits,
+        facts=declared.plate_facts,
     )
 
 
