@@ -123,7 +123,7 @@ def test_given_positions_win(plate):
     (problem,) = compile_pipeline(
         plate, Pipeline([FunctionStep((STITCH, {"positions": given[:3]}))])
     ).problems
-    assert problem.code == "step_contract" or problem.code == "step_fails"
+    assert problem.code in ("step_contract", "step_fails")
     assert "for 4 fields" in problem.message
 
 
