@@ -170,10 +170,8 @@ def test_stacks_over_something_else_and_mosaics_are_no_fields(plate):
     assert "variable_components=('field',)" in problem.message
     twice = [STEPS[0], STEPS[0].replace(name="Again")]
     problems = compile_pipeline(plate, Pipeline(twice)).problems
-    assert (
-        "one image of all fields already"
-        in [item for item in problems if item.code == "fact_missing"][0].message
-    )
+    fault = next(item for item in problems if item.code == "fact_missing")
+    assert "one image of all fields already" in fault.message
 
 
 def test_fields_far_apart_are_refused_before_the_run(make_plate):
