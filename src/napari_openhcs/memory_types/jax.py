@@ -12,6 +12,9 @@ from napari_openhcs.memory_types.base import MemoryType, host_free_memory, host_
 
 __all__ = ["EXPORT", "JaxMemoryType"]
 
+_DLPACK_CPU = 1
+"""Kind of device in the DLPack protocol."""
+
 SIXTY_FOUR_BITS = frozenset({"float64", "int64", "uint64", "complex128"})
 
 
@@ -44,8 +47,16 @@ class JaxMemoryType(MemoryType):
             )
 
     def import_dlpack(self, exporter: Any) -> Any:
-        """Return an array that shares memory with `exporter` where its alignment allows."""
-        return self.module.numpy.from_dlpack(exporter)
+        """Return an array that shares memory with `exporter` where its alignment allows.
+
+        CPU memory goes through NumPy: JAX frees what it took by ``from_dlpack`` on a thread of
+        its own, which needs Python's lock and ends or hangs the process when that is at its
+        end (one in five did); the reference it keeps to a NumPy array it frees in time.
+        """
+        if exporter.__dlpack_device__()[0] != _DLPACK_CPU:
+            return self.module.numpy.from_dlpack(exporter)
+        host = exporter if isinstance(exporter, np.ndarray) else np.from_dlpack(exporter)
+        return self.module.device_put(host, self._device("cpu"), may_alias=True)
 
     def to_numpy(self, array: Any) -> np.ndarray:
         """Return the values in CPU memory, read-only where memory is shared."""
