@@ -68,8 +68,8 @@ UNIT = {
     "adjust_gamma": (0.7,),
     "posterize": (3,),
     "sharpness": (2.0,),
-    **{name: () for name in ("adjust_log", "adjust_sigmoid", "equalize", "equalize3d")},
-    **{name: () for name in ("equalize_clahe", "invert", "solarize")},
+    **dict.fromkeys(("adjust_log", "adjust_sigmoid", "equalize", "equalize3d"), ()),
+    **dict.fromkeys(("equalize_clahe", "invert", "solarize"), ()),
 }
 DIRECT: Mapping[str, Callable[..., Any]] = {
     "filters.box_blur": plain(F, "box_blur", 3),
@@ -79,7 +79,7 @@ DIRECT: Mapping[str, Callable[..., Any]] = {
     "filters.joint_bilateral_blur": lambda x, guidance: F.joint_bilateral_blur(
         x, guidance, 7, 300.0, (1.5, 1.5)
     ),
-    "filters.guided_blur": lambda x, input: F.guided_blur(x, input, 7, 10000.0),  # noqa: A006
+    "filters.guided_blur": lambda x, input: F.guided_blur(x, input, 7, 10000.0),
     "filters.edge_aware_blur_pool2d": plain(F, "edge_aware_blur_pool2d", 5),
     "filters.motion_blur": plain(F, "motion_blur", 9, 0.0, 0.0),
     "filters.motion_blur3d": plain(F, "motion_blur3d", 3, (0.0, 0.0, 0.0), 0.0),
