@@ -108,7 +108,7 @@ def test_a_library_that_is_not_installed_is_listed_with_its_command(
     monkeypatch: pytest.MonkeyPatch, fresh_registry: None
 ) -> None:
     with_library(monkeypatch, "torch", module="no_such_module", distribution="no-such-thing")
-    spec = next(iter(get_functions_by_memory_type("torch").values()))
+    spec = next(item for item in specs().values() if item.library == "torch")
     assert not is_available(spec)
     assert "pip install" in install_command(spec)
     assert describe(spec)["available"] is False
