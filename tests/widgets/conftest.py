@@ -72,11 +72,14 @@ class _Library:
         return self._available
 
 
+class _Libraries(dict[str, _Library]):
+    problems: tuple[str, ...] = ()
+
+
 @pytest.fixture
 def toy_registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, FunctionSpec]:
     """Put six toy functions in place of the real registry."""
     from napari_openhcs.functions import registry
-    from napari_openhcs.functions.search import SearchIndex
 
     found = {spec.id: spec for spec in TOY_SPECS}
     content = registry._Content(
@@ -85,10 +88,9 @@ def toy_registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, FunctionSpec]:
         by_implementation={},
         catalogued={},
         signatures={},
-        index=SearchIndex(found.values()),
     )
     monkeypatch.setattr(registry, "_content", content)
-    libraries = {"native": _Library(True), "nowhere": _Library(False)}
+    libraries = _Libraries(native=_Library(True), nowhere=_Library(False))
     monkeypatch.setattr(registry, "LIBRARIES", libraries)
     return found
 
