@@ -2,7 +2,7 @@ import pytest
 
 from napari_openhcs.errors import PlateError
 from napari_openhcs.formats.base import PlateDraft, build_plate, plate_name
-from napari_openhcs.plate import Channel, PlaneKey, PlaneSource
+from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, first_problems
 
 
 def draft(root, *wells, **known):
@@ -61,6 +61,32 @@ def test_the_plate_map_joins(tmp_path):
     (tmp_path / "platemap.csv").write_text("well,dose\nA1,3\nH12,nonsense\n")
     plate = build_plate(draft(tmp_path, "A01"))
     assert plate.conditions["A01"] == {"dose": 3.0}
+
+
+def test_every_problem_is_kept_and_the_first_of_each_kind_are_shown(tmp_path):
+    wells = [f"{row}{column:02}" for row in "ABCD" for column in range(1, 13)]
+    made = draft(tmp_path, *wells)
+    for number in range(30):
+        made.report("unknown_file", f"x{number} was left out.", f"x{number}")
+    for well in wells[:-1]:
+        made.report("shape", f"{well}.tif is odd.", f"{well}.tif")
+    made.report("unreadable", "D12 is odd.", well="D12")
+    plate = build_plate(made)
+    for well in wells:
+        source = plate.planes[plate.keys_of(well)[0]]
+        assert plate.bad_data(well, [source.path]) in ([f"{well}.tif is odd."], ["D12 is odd."])
+    assert plate.bad_data("A01", []) == []
+    assert len(plate.problems) == 30 + 47 + 1
+    told = [problem.message for problem in first_problems(plate.problems)]
+    assert told[-2:] == [
+        "There are 10 more problems of the kind 'unknown_file'.",
+        "There are 27 more problems of the kind 'shape'.",
+    ]
+    assert len(told) == 20 + 20 + 1 + 2
+    few = first_problems(plate.problems, most=46)
+    assert [problem.message for problem in few][
+        -1
+    ] == "There is 1 more problem of the kind 'shape'."
 
 
 @pytest.mark.parametrize(

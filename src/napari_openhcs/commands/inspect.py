@@ -40,6 +40,7 @@ def plate_document(plate: Plate) -> dict[str, Any]:
 
 def _execute(arguments: argparse.Namespace) -> int:
     from napari_openhcs.formats import open_plate
+    from napari_openhcs.plate import first_problems
 
     plate = open_plate(arguments.path)
     if arguments.json:
@@ -62,7 +63,7 @@ def _execute(arguments: argparse.Namespace) -> int:
             ("missing planes", len(plate.missing) or None),
         ]
     )
-    for problem in plate.problems:
+    for problem in first_problems(plate.problems):
         console().print(f"! {problem.message}", markup=False)
     return 0
 

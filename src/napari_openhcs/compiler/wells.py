@@ -35,9 +35,6 @@ __all__ = [
 
 Depth = FrozenMapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
-BAD_DATA = ("shape", "dtype", "unreadable")
-"""Problems of a plate's files that keep a well from running."""
-
 
 @dataclass(frozen=True)
 class Layouts:
@@ -191,12 +188,9 @@ def context_for(
         )
     elif missing:
         problems.append(_missing_sentence(plate, well, missing))
-    paths = {plate.planes[PlaneKey(well, *plane.coord)].path for plane in planes}
-    problems += [
-        item.message
-        for item in plate.problems
-        if item.code in BAD_DATA and (item.path in paths if item.path else item.well == well)
-    ]
+    problems += plate.bad_data(
+        well, (plate.planes[PlaneKey(well, *plane.coord)].path for plane in planes)
+    )
     return ProcessingContext(well, layout, planes, tuple(problems))
 
 

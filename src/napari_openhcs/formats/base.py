@@ -20,9 +20,6 @@ __all__ = ["PlateDraft", "PlateFormat", "build_plate", "most_common"]
 
 Value = TypeVar("Value", bound=Hashable)
 
-_MOST_PROBLEMS = 20
-"""Problems of one code told one by one; the rest are counted."""
-
 _UNTELLING_NAMES = frozenset({"images", "image", "tif", "tiff", "data"})
 
 
@@ -145,7 +142,7 @@ def build_plate(draft: PlateDraft) -> Plate:
         z_step_um=draft.z_step_um,
         positions_um=FrozenMapping(draft.positions_um),
         conditions=conditions,
-        problems=tuple(_limited(problems)),
+        problems=tuple(problems),
     )
 
 
@@ -241,20 +238,3 @@ def _neighbour(planes: Mapping[PlaneKey, PlaneSource], missing: PlaneKey) -> str
         for key, source in planes.items()
         if key.well == missing.well and key.field == missing.field
     )
-
-
-def _limited(problems: Iterable[PlateProblem]) -> Iterable[PlateProblem]:
-    """Tell the first problems of each code one by one and count the rest.
-
-    A folder of thousands of strange files must not drown the problem that matters.
-    """
-    seen: Counter[str] = Counter()
-    for problem in problems:
-        seen[problem.code] += 1
-        if seen[problem.code] <= _MOST_PROBLEMS:
-            yield problem
-    for code, number in seen.items():
-        if number > _MOST_PROBLEMS:
-            yield PlateProblem(
-                code, f"There are {number - _MOST_PROBLEMS} more problems of the kind '{code}'."
-            )

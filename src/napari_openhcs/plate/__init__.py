@@ -11,6 +11,15 @@ from napari_openhcs.plate.model import (
     Plate,
     PlateProblem,
     find_missing,
+    first_problems,
 )
 
-__all__ = ["Channel", "PlaneKey", "PlaneSource", "Plate", "PlateProblem", "find_missing"]
+__all__ = [
+    "Channel",
+    "PlaneKey",
+    "PlaneSource",
+    "Plate",
+    "PlateProblem",
+    "find_missing",
+    "first_problems",
+]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,19 @@ from napari_openhcs.axes import PLATE_SIZES, natural_key, well_position
 from napari_openhcs.errors import PlateError
 from napari_openhcs.frozen import FrozenMapping
 
-__all__ = ["Channel", "PlaneKey", "PlaneSource", "Plate", "PlateProblem", "find_missing"]
+__all__ = [
+    "BAD_DATA",
+    "Channel",
+    "PlaneKey",
+    "PlaneSource",
+    "Plate",
+    "PlateProblem",
+    "find_missing",
+    "first_problems",
+]
+
+BAD_DATA = frozenset({"shape", "dtype", "unreadable"})
+"""Codes of problems with which a plane cannot be run."""
 
 
 class PlaneKey(NamedTuple):
@@ -152,6 +164,22 @@ class Plate:
         """Planes that the rest of the plate makes one expect but that are not there."""
         return find_missing(self.planes)
 
+    @cached_property
+    def _bad_data(self) -> dict[str, list[PlateProblem]]:
+        """Problems of data by the path they are about, else by their well."""
+        found: dict[str, list[PlateProblem]] = defaultdict(list)
+        for problem in self.problems:
+            if problem.code in BAD_DATA:
+                found[problem.path or problem.well].append(problem)
+        return found
+
+    def bad_data(self, well: str, paths: Iterable[str]) -> list[str]:
+        """Return why planes of a well at `paths` (relative to the root) cannot be run."""
+        if not self._bad_data:
+            return []
+        places = dict.fromkeys((well, *paths))
+        return [item.message for place in places for item in self._bad_data.get(place, ())]
+
     def channel(self, id_or_name: str) -> Channel:
         """Return a channel by its id or, failing that, by its name.
 
@@ -170,6 +198,23 @@ class Plate:
     def absolute_path(self, source: PlaneSource) -> Path:
         """Return the absolute path of a plane's file."""
         return Path(self.root, source.path)
+
+
+def first_problems(problems: Iterable[PlateProblem], most: int = 20) -> Iterator[PlateProblem]:
+    """Give the first problems of each code, to be shown, and say how many more there are.
+
+    A folder of thousands of strange files must not drown the problem that matters.
+    """
+    seen: Counter[str] = Counter()
+    for problem in problems:
+        seen[problem.code] += 1
+        if seen[problem.code] <= most:
+            yield problem
+    for code, number in seen.items():
+        if number > most:
+            more = number - most
+            what = "is 1 more problem" if more == 1 else f"are {more} more problems"
+            yield PlateProblem(code, f"There {what} of the kind '{code}'.")
 
 
 def smallest_plate(wells: Iterable[str]) -> tuple[int, int]:

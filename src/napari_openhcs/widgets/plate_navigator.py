@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_openhcs.errors import OpenHCSError
-from napari_openhcs.plate import Plate
+from napari_openhcs.plate import Plate, first_problems
 from napari_openhcs.session import Session, Tuned
 from napari_openhcs.widgets.bridge import Background, listen, report_error, session_of, unwrapped
 from napari_openhcs.widgets.layers import well_layers_of
@@ -344,7 +344,7 @@ def _count(number: int, word: str) -> str:
 
 def _oddities(plate: Plate) -> list[str]:
     """Return what is odd about a plate's files, one sentence each, at most 30."""
-    found = [problem.message for problem in plate.problems]
+    found = [problem.message for problem in first_problems(plate.problems)]
     if plate.missing:
         first, number = plate.missing[0], len(plate.missing)
         found.insert(
