@@ -108,11 +108,12 @@ def measure(image: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def outline(image: np.ndarray, labels: np.ndarray, properties: object) -> dict[str, np.ndarray]:
+def outline(image: np.ndarray, labels: np.ndarray, properties: Any) -> dict[str, np.ndarray]:
     numbers = np.unique(labels)[1:]
     coords = np.empty(len(numbers), dtype=object)
     coords[:] = [np.argwhere(labels == n) for n in numbers]
-    return {"label": numbers, "coords": coords}
+    columns = {"label": numbers, "coords": coords}
+    return {name: columns[name] for name in properties}
 
 
 def project(image: np.ndarray) -> np.ndarray:

@@ -410,6 +410,20 @@ def test_no_well_is_complete(make_plate):
     assert not plan.ok
 
 
+@pytest.mark.parametrize("properties", ["coords", "label"])
+def test_columns_are_checked_where_the_crop_has_no_object(properties, make_plate):
+    steps = (
+        Step(("lab.threshold", {"level": 1e6}), name="Mask", select={"channel": "DAPI"}),
+        LABEL,
+        Step(("lab.outline", {"properties": (properties,)}), name="Shapes",
+             input_source="plate", select={"channel": "DAPI"}, inputs={"labels": "Nuclei"}),
+    )  # fmt: skip
+    plan = compile_pipeline(make_plate(), Pipeline(steps))
+    expected = [] if properties == "label" else [(3, "step_contract")]
+    assert [(item.step, item.code) for item in plan.problems] == expected
+    assert all("leave 'coords' out of 'properties'" in item.message for item in plan.problems)
+
+
 @pytest.mark.parametrize("code", ["shape", "dtype", "unreadable"])
 @pytest.mark.parametrize("well", ["A02", ""])
 def test_bad_file_that_the_format_reports(code, well, make_plate):

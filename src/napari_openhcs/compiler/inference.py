@@ -8,7 +8,7 @@ be read is passed over: that is its own problem, found when it runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -154,6 +154,9 @@ def _measure(
             for at, result in results
         }
         tables = [table for _, result in results for table in result.values]
+        for at, result in results:
+            if any(map(_says_nothing, result.values)):
+                trial.measure_made_object(step, at)
         output = replace(step.output, columns=stored_columns(draft, step, columns))
         return output, list(own_object_problems(draft, step, tables))
     dtypes = {str(plane.dtype) for _, result in results for plane in result.values}
@@ -167,6 +170,11 @@ def _measure(
     )
     output = replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
     return output, list(_rounding_problems(draft, trial, replace(step, output=output), results))
+
+
+def _says_nothing(table: Mapping[str, np.ndarray]) -> bool:
+    """Whether a table without rows has columns whose values may be of a type no table can hold."""
+    return any(len(values) == 0 and values.dtype.kind == "O" for values in table.values())
 
 
 def _rounding_problems(

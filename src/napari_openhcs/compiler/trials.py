@@ -201,13 +201,39 @@ class Trial:
             raise StepFailure(step.step_id, found.function, found.error, found.given)
         return Result((at,) if reduces(chain) else coords, found)
 
+    def measure_made_object(self, step: StepPlan, at: Coord) -> None:
+        """Run a step that gives a table on one object made for it, where a crop has none.
+
+        Raises
+        ------
+        StepFailure
+            The columns it gives then cannot be stored.
+        """
+        chain = step.patterns[str(getattr(at, step.group_by)) if step.group_by else ""]
+        found = self._run(step, chain, (at,), made_object=True)
+        if isinstance(found, StepFailure) and isinstance(found.error, ContractError):
+            raise found
+
     def _run(
-        self, step: StepPlan, chain: tuple[FunctionPlan, ...], coords: tuple[Coord, ...]
+        self,
+        step: StepPlan,
+        chain: tuple[FunctionPlan, ...],
+        coords: tuple[Coord, ...],
+        *,
+        made_object: bool = False,
     ) -> tuple[np.ndarray | Table, ...] | StepFailure:
         values: list[Any] = [self.plane(step.source.dataset, coord) for coord in coords]
         arrays = {item.parameter: self._wired(item.source, coords) for item in step.arrays}
         kind = self.draft.data(step.source.dataset).kind
+        if made_object:
+            arrays |= {
+                item.parameter: _one_object(arrays[item.parameter])
+                for item in step.arrays
+                if self.draft.data(item.source.dataset).kind in (Kind.MASK, Kind.LABELS)
+            }
         for call in chain:
+            if made_object and kind in (Kind.MASK, Kind.LABELS):
+                values = _one_object(values)
             given = self._words(values, kind, coords[0])
             try:
                 values = self._call(step, call, values, arrays, kind)
@@ -286,6 +312,17 @@ def _stamp(plane: PlannedPlane) -> tuple[Any, ...]:
     except OSError:
         return (*plane, 0, 0)
     return (*plane, stat.st_mtime_ns, stat.st_size)
+
+
+def _one_object(planes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return planes of the same shapes and dtypes with one object in the middle, number 1."""
+    made = []
+    for plane in planes:
+        height, width = plane.shape
+        empty = np.zeros_like(plane)
+        empty[height // 4 : -(-3 * height // 4), width // 4 : -(-3 * width // 4)] = 1
+        made.append(empty)
+    return made
 
 
 def _busiest(plane: np.ndarray, side: int) -> _Window:
