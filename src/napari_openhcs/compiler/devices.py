@@ -75,10 +75,7 @@ def _device(step: StepPlan) -> str:
             continue
         devices = memory_type.devices()
         if not devices:
-            raise MemoryTypeError(
-                f"needs a device for {name}, and there is none here: choose functions of another "
-                "memory type, or run on a machine with one."
-            )
+            raise MemoryTypeError(memory_type.no_device())
         device = devices[0]
     return device
 

@@ -18,7 +18,7 @@ from napari_openhcs.compiler.draft import Draft, step_problem
 from napari_openhcs.compiler.facts import chain_shape
 from napari_openhcs.compiler.grids import narrow, stack_size
 from napari_openhcs.compiler.tables import own_object_problems, stored_columns
-from napari_openhcs.compiler.trials import LIMIT_S, Result, Stamps, StepFailure, Trial, stamps
+from napari_openhcs.compiler.trials import Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
 from napari_openhcs.plan import Coord, DataPlan, Problem, StepPlan
 
@@ -283,7 +283,7 @@ def _failure_problem(draft: Draft, failure: StepFailure) -> Problem:
     if error is None:
         code = "step_too_slow"
         message = (
-            f"{function} was not done after {LIMIT_S:g} s on {failure.given}: change its "
+            f"{function} was not done after {failure.seconds:g} s on {failure.given}: change its "
             "parameters or take another function."
         )
     elif isinstance(error, OpenHCSError):

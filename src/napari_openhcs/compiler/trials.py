@@ -26,13 +26,17 @@ from napari_openhcs.compiler.trial_cache import TrialCache
 from napari_openhcs.errors import ContractError, ImageReadError
 from napari_openhcs.functions import registry
 from napari_openhcs.functions.apply import Table, apply_chain
+from napari_openhcs.memory_types import MEMORY_TYPES
 from napari_openhcs.plan import PLATE, Coord, FunctionPlan, Grid, PlannedPlane, SourcePlan, StepPlan
 from napari_openhcs.storage import read_plane
 
-__all__ = ["CACHE", "LIMIT_S", "Result", "Stamps", "StepFailure", "Trial", "stamps", "within"]
+__all__ = ["CACHE", "Result", "Stamps", "StepFailure", "Trial", "stamps", "within"]
 
 LIMIT_S = 20.0
-"""Seconds one call may take on a crop, the first import of its library included."""
+"""Seconds one call may take on a crop, the first import of its library included.
+
+To them come those in which its memory type may compile.
+"""
 
 CACHE = TrialCache(max_bytes=128 * 2**20)
 
@@ -52,14 +56,24 @@ class StepFailure(Exception):
         What the function raised; None when it took too long.
     given : str
         What it was given, in words.
+    seconds : float
+        How long it was waited for.
     """
 
-    def __init__(self, step_id: str, function: str, error: Exception | None, given: str) -> None:
-        super().__init__(step_id, function, error, given)
+    def __init__(
+        self,
+        step_id: str,
+        function: str,
+        error: Exception | None,
+        given: str,
+        seconds: float = LIMIT_S,
+    ) -> None:
+        super().__init__(step_id, function, error, given, seconds)
         self.step_id = step_id
         self.function = function
         self.error = error
         self.given = given
+        self.seconds = seconds
 
 
 class _Window(NamedTuple):
@@ -111,6 +125,12 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     if error is not None:
         raise error
     return value  # type: ignore[return-value]
+
+
+def _limit(call: FunctionPlan) -> float:
+    """Return the seconds that a call may take."""
+    memory_type = MEMORY_TYPES.get(call.memory_type_in)
+    return LIMIT_S + (0.0 if memory_type is None else memory_type.compile_s)
 
 
 class Trial:
@@ -238,7 +258,7 @@ class Trial:
             try:
                 values = self._call(step, call, values, arrays, kind)
             except TimeoutError:
-                return StepFailure(step.step_id, call.function, None, given)
+                return StepFailure(step.step_id, call.function, None, given, _limit(call))
             # The boundary to library code: anything it raises is a problem of its step.
             except Exception as error:  # noqa: BLE001
                 return StepFailure(step.step_id, call.function, error, given)
@@ -257,7 +277,7 @@ class Trial:
         full = self.draft.data(step.source.dataset).shape_yx
         call = on_crop(call, full, values[0].shape)
         result = within(
-            LIMIT_S,
+            _limit(call),
             lambda: apply_chain(
                 (call,),
                 values,

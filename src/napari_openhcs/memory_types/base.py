@@ -39,6 +39,10 @@ class MemoryType(ABC):
         Module that is imported.
     install : str
         Command that installs the library.
+    driver : str
+        What a machine without a device for it can install; empty where only hardware helps.
+    compile_s : float
+        Seconds that a function may compile at its first call on a new shape.
     dlpack : frozenset of str
         Kinds of device (``cpu``, ``cuda``) whose arrays it gives and takes through DLPack.
     cuda_array_interface : bool
@@ -55,6 +59,8 @@ class MemoryType(ABC):
     name: ClassVar[str]
     library: ClassVar[str]
     install: ClassVar[str]
+    driver: ClassVar[str] = ""
+    compile_s: ClassVar[float] = 0.0
     dlpack: ClassVar[frozenset[str]] = frozenset()
     cuda_array_interface: ClassVar[bool] = False
     has_cpu: ClassVar[bool] = True
@@ -170,11 +176,16 @@ class MemoryType(ABC):
         """
         devices = self.devices()
         if not devices:
-            raise MemoryTypeError(
-                f"Memory type '{self.name}' finds no device it can use here: choose functions of "
-                "another memory type, or run on a machine with one."
-            )
+            raise MemoryTypeError(self.no_device())
         return "cpu" if "cpu" in devices else devices[0]
+
+    def no_device(self) -> str:
+        """Return the sentence for a machine on which there is no device for it."""
+        driver = f"install {self.driver}, " if self.driver else ""
+        return (
+            f"Memory type '{self.name}' finds no device it can use here: {driver}choose functions "
+            "of another memory type, or run on a machine with one."
+        )
 
     def resolve_device(self, device: str) -> str:
         """Return `device` if the library has it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,13 @@ class PyclesperantoMemoryType(MemoryType):
     name = "pyclesperanto"
     library = "pyclesperanto"
     install = 'pip install "napari-openhcs[pyclesperanto]"'
+    driver = (
+        "an OpenCL driver of your GPU, or PoCL for the CPU ('sudo apt-get install pocl-opencl-icd' "
+        "or 'conda install -c conda-forge pocl')"
+    )
+    # Kernels are compiled for each shape and kept on disk: a composite of thirty takes PoCL
+    # 8 s on two free cores.
+    compile_s = 60.0
     has_cpu = False
     dtypes = INTEGERS | {"bool", "float32"}
     out_of_memory_texts = (
@@ -36,6 +44,16 @@ class PyclesperantoMemoryType(MemoryType):
         "error code: -61",
         "out of memory",
     )
+
+    @property
+    def module(self) -> Any:
+        """The library, imported when first asked for."""
+        if self.is_loaded():
+            return super().module
+        with warnings.catch_warnings():
+            # Where no driver is found it takes its own parts for missing; see `no_device`.
+            warnings.filterwarnings("ignore", "No pyclesperanto backend", RuntimeWarning)
+            return super().module
 
     def is_array(self, value: object) -> bool:
         """Whether `value` is an OpenCL array."""

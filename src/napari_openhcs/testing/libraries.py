@@ -26,6 +26,7 @@ from napari_openhcs.functions.libraries.base import FunctionLibrary, import_func
 from napari_openhcs.functions.registry import function_id, get_function
 from napari_openhcs.functions.spec import FunctionSpec
 from napari_openhcs.functions.trial import Trial
+from napari_openhcs.memory_types import get_memory_type
 
 __all__ = ["LibraryTests", "main_trial", "untimed"]
 
@@ -61,6 +62,13 @@ class LibraryTests:
         if not found.is_available():
             pytest.skip(f"{found.title} is not installed")
         return found
+
+    @pytest.fixture
+    def device(self, adapter: FunctionLibrary) -> None:
+        """Skip where the library finds no device to run on."""
+        memory_type = get_memory_type(adapter.memory_type)
+        if not memory_type.devices():
+            pytest.skip(memory_type.no_device())
 
     @pytest.fixture
     def catalogue(self, adapter: FunctionLibrary) -> Catalogue:
@@ -125,6 +133,7 @@ class LibraryTests:
                 if not item.required and item.default is None:
                     assert item.optional, where
 
+    @pytest.mark.usefixtures("device")
     def test_every_function_runs_as_its_form_shows_it(self, catalogue: Catalogue) -> None:
         """With nothing but the suggested values every listed function gives what it promises."""
         wrong = [
@@ -135,6 +144,7 @@ class LibraryTests:
         ]
         assert not wrong, "\n".join(wrong)
 
+    @pytest.mark.usefixtures("device")
     def test_a_sample_is_established_alike(
         self, adapter: FunctionLibrary, catalogue: Catalogue
     ) -> None:

@@ -46,7 +46,7 @@ class MemoryTypeTests:
         if not memory_type.is_available():
             pytest.skip(f"{memory_type.library} is not installed: {memory_type.install}")
         if not memory_type.devices():
-            pytest.skip(f"{memory_type.library} finds no device here")
+            pytest.skip(memory_type.no_device())
         return memory_type
 
     def test_the_file_name_is_the_key(self, memory_type: MemoryType) -> None:

@@ -1,0 +1,128 @@
+"""pyclesperanto: OpenCL functions of the CLIJ family, on any GPU or on the CPU through PoCL."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from napari_openhcs.functions.libraries._pyclesperanto_hints import (
+    BUFFERS,
+    EXCLUDED,
+    HINTS,
+    SHAPES,
+    WORDS,
+)
+from napari_openhcs.functions.libraries._words import synonyms_of
+from napari_openhcs.functions.libraries.base import (
+    Function,
+    FunctionLibrary,
+    Hints,
+    adapt,
+    import_function,
+)
+
+__all__ = ["EXPORT", "Pyclesperanto"]
+
+_SIGMAS = [f"{name}_{axis}" for name in ("sigma", "sigma1", "sigma2", "radius") for axis in "xyz"]
+
+UNITS: Final = {
+    **dict.fromkeys(_SIGMAS, "px"),
+    **{f"{name}_{axis}": "px" for name in ("shift", "translate") for axis in "xyz"},
+    **{f"angle_{axis}": "°" for axis in "xyz"},
+    **dict.fromkeys(("minimum_size", "maximum_size", "spot_sigma", "outline_sigma"), "px"),
+    **dict.fromkeys(("sigma_minimum", "sigma_maximum", "sigma_step"), "px"),
+    **dict.fromkeys(("min_distance", "max_distance"), "px"),
+    **dict.fromkeys(("low_percentile", "high_percentile"), "%"),
+}
+
+LIMITS: Final = {
+    **dict.fromkeys(_SIGMAS, (0.0, None)),
+    **dict.fromkeys(("minimum_size", "maximum_size", "radius"), (0.0, None)),
+    **dict.fromkeys(("spot_sigma", "outline_sigma", "number_of_erosions"), (0.0, None)),
+    "ddof": (0, 1),
+    "label": (1, None),
+}
+
+
+class Pyclesperanto(FunctionLibrary):
+    """Adapter of pyclesperanto."""
+
+    def candidates(self) -> Iterator[tuple[str, Function]]:
+        """Iterate over (public name, function) of what the library marks as an operation."""
+        module = importlib.import_module("pyclesperanto")
+        for name in sorted(dir(module)):
+            function = getattr(module, name)
+            if not name.startswith("_") and hasattr(function, "categories"):
+                yield f"pyclesperanto.{name}", function
+
+    def excluded(self, name: str) -> str:
+        """Return why a function is never listed, or an empty text."""
+        # The library's decorator keeps its text where Python's own has `__deprecated__`.
+        message = inspect.getclosurevars(import_function(name)).nonlocals.get("message", "")
+        if "deprecated" in str(message):
+            return "is deprecated"
+        last = name.rpartition(".")[2]
+        return next((why for pattern, why in EXCLUDED if re.search(pattern, last)), "")
+
+    def hints(self, name: str) -> Hints:
+        """Return what running the function cannot tell."""
+        last = name.rpartition(".")[2]
+        found = Hints()
+        for pattern, hints in HINTS:
+            if re.search(pattern, last):
+                found = hints
+        words = next((words for pattern, words in WORDS if re.search(pattern, last)), ())
+        return replace(
+            found,
+            category=found.category or "filter",
+            synonyms=tuple(dict.fromkeys((*words, *synonyms_of(last)))),
+            hidden=(*BUFFERS, *found.hidden),
+            choices={"connectivity": SHAPES, **found.choices},
+            units={**UNITS, **found.units},
+            limits={**LIMITS, **found.limits},
+            # Values are computed as they are; few are divided by the largest of their type.
+            unit_scaled=bool(found.unit_scaled),
+        )
+
+    def adapted(self, name: str, function: Function) -> Function:
+        """Return what is called: for a table, only the rows of objects that are there."""
+        if name != "pyclesperanto.labels_statistics":
+            return super().adapted(name, function)
+
+        def call(label: Any, *, intensity: Any) -> dict[str, np.ndarray]:
+            return _rows_of_objects(function(label, intensity=intensity))
+
+        return adapt(function, call)
+
+    def doc_url(self, name: str) -> str:
+        """Return the address in the function's docstring, else the library's documentation."""
+        found = re.search(r"https?://clij\S+", import_function(name).__doc__ or "")
+        return found[0] if found else "https://clesperanto-doc.readthedocs.io/"
+
+
+def _rows_of_objects(table: dict[str, list[float]]) -> dict[str, np.ndarray]:
+    """Return the label and then the other columns by name, of labels that have pixels.
+
+    The library has a row for every number up to the largest.  It writes numbers no object
+    has as well, with an area of 0 and limits of ±3.4e38.
+    """
+    there = np.asarray(table["area"]) > 0
+    label = np.asarray(table["label"])[there].astype(np.int64)
+    others = {name: np.asarray(table[name])[there] for name in sorted(table)}
+    return {"label": label} | {name: column for name, column in others.items() if name != "label"}
+
+
+EXPORT = Pyclesperanto(
+    name="pyclesperanto",
+    title="pyclesperanto",
+    memory_type="pyclesperanto",
+    module="pyclesperanto",
+    distribution="pyclesperanto",
+    install='pip install "napari-openhcs[pyclesperanto]"',
+)
