@@ -107,7 +107,7 @@ def differences(cle: Any, name: str) -> Iterator[str]:
         found = applied(short, list(first) if stacked else [first], arrays)
         if spec.output_kind is Kind.TABLE:
             for column, values in found[0].items():
-                if not np.array_equal(values, expected[column], equal_nan=True):
+                if not np.array_equal(values, np.asarray(expected[column]), equal_nan=True):
                     yield f"{name}: column {column}"
             continue
         whole = np.stack(found) if expected.ndim == 3 else found[0]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
-
-import numpy as np
 
 from napari_openhcs.functions.libraries._pyclesperanto_hints import (
     BUFFERS,
@@ -95,7 +93,7 @@ class Pyclesperanto(FunctionLibrary):
         if name != "pyclesperanto.labels_statistics":
             return super().adapted(name, function)
 
-        def call(label: Any, *, intensity: Any) -> dict[str, np.ndarray]:
+        def call(label: Any, *, intensity: Any) -> dict[str, list[float]]:
             return _rows_of_objects(function(label, intensity=intensity))
 
         return adapt(function, call)
@@ -106,16 +104,15 @@ class Pyclesperanto(FunctionLibrary):
         return found[0] if found else "https://clesperanto-doc.readthedocs.io/"
 
 
-def _rows_of_objects(table: dict[str, list[float]]) -> dict[str, np.ndarray]:
+def _rows_of_objects(table: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     """Return the label and then the other columns by name, of labels that have pixels.
 
-    The library has a row for every number up to the largest.  It writes numbers no object
-    has as well, with an area of 0 and limits of ±3.4e38.
+    The library has a row for every number up to the largest: one that no object has gets an
+    area of 0 and limits of ±3.4e38.
     """
-    there = np.asarray(table["area"]) > 0
-    label = np.asarray(table["label"])[there].astype(np.int64)
-    others = {name: np.asarray(table[name])[there] for name in sorted(table)}
-    return {"label": label} | {name: column for name, column in others.items() if name != "label"}
+    there = [row for row, area in enumerate(table["area"]) if area > 0]
+    columns = {name: [table[name][row] for row in there] for name in sorted(table)}
+    return {"label": [int(number) for number in columns.pop("label")], **columns}
 
 
 EXPORT = Pyclesperanto(
