@@ -21,7 +21,7 @@ TYPED = [
     ("salt and pepper", ("median", "median_filter")),
     ("remove noise", ("median", "median_filter", "denoise_nl_means")),
     ("threshold", ("threshold_otsu",)),
-    ("otsu", ("threshold_otsu",)),
+    ("otsu", ("threshold_otsu", "otsu_threshold")),
     ("binarize", ("threshold_otsu", "threshold_fixed", "threshold_li")),
     ("fill holes", ("fill_holes", "binary_fill_holes")),
     ("remove small objects", ("remove_small_objects", "filter_by_area", "remove_small_regions")),
