@@ -91,13 +91,15 @@ def trial_call(
     *,
     arrays: Iterable[str] = (),
     size: int | None = None,
+    make: Callable[..., np.ndarray] = trial_array,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the first array and the keyword arguments of one trial.
 
     Passed are the suggested values of required parameters, the required arrays, and of the
-    optional arrays those named in `arrays`.
+    optional arrays those named in `arrays`.  `make` gives the arrays, as
+    :func:`~napari_openhcs.functions.trial_images.trial_array` does.
     """
-    first = trial_array(trial.kind, trial.ndim, trial.dtype, size=size)
+    first = make(trial.kind, trial.ndim, trial.dtype, size=size)
     wanted = set(arrays)
     values: dict[str, Any] = {}
     for item in spec.parameters:
@@ -106,7 +108,7 @@ def trial_call(
                 kind = item.kind or trial.kind
                 same = kind is trial.kind
                 dtype = trial.dtype if same else DTYPES[kind][0]
-                values[item.name] = trial_array(kind, trial.ndim, dtype, second=True, size=size)
+                values[item.name] = make(kind, trial.ndim, dtype, second=True, size=size)
         elif item.fact:
             values[item.name] = example_of(item.fact, first.shape)
         elif item.required:
