@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("napari")
 
-from napari_openhcs.widgets.function_browser import FunctionBrowser, function_card
+from napari_openhcs.widgets.function_browser import FunctionBrowser
+from napari_openhcs.widgets.function_card import function_card
 
 pytestmark = pytest.mark.window
 

@@ -82,7 +82,8 @@ def _grey(plane: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values, (0.2, 99.8))
     if high <= low:
         low, high = float(values.min()), float(values.max())
-    return np.uint8(np.clip((values - low) / ((high - low) or 1.0), 0, 1) * 255)
+    scaled = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    return np.asarray(scaled * 255, np.uint8)
 
 
 def _palette_index(labels: np.ndarray) -> np.ndarray:

@@ -113,7 +113,8 @@ def scene_array(
         scale = {"uint8": 255 / 4095, "float32": 1 / 4095, "float64": 1 / 4095}
         return (image * scale.get(dtype, 1.0)).astype(dtype)
     if kind is Kind.MASK:
-        plane = scene.labels >= 0 if second else _mask(scene.labels)
+        right = np.indices((SIDE, SIDE))[1] > SIDE // 6
+        plane = right if second else _mask(scene.labels)
     else:
         plane = _seeds(scene.labels) if second else scene.labels.copy()
     array = plane if ndim == 2 else np.stack([plane] * _PLANES)

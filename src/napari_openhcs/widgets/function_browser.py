@@ -34,10 +34,10 @@ from napari_openhcs.functions.registry import (
 from napari_openhcs.functions.spec import FunctionSpec
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import Background, session_of
-from napari_openhcs.widgets.parameter_form import parameter_help
+from napari_openhcs.widgets.function_card import function_card
 from napari_openhcs.widgets.style import escape, palette_of
 
-__all__ = ["FunctionBrowser", "function_card"]
+__all__ = ["FunctionBrowser"]
 
 _ID = int(Qt.ItemDataRole.UserRole) + 1
 
@@ -122,7 +122,7 @@ class FunctionBrowser(QWidget):
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.tree)
         split.addWidget(self.card)
-        split.setSizes([300, 160])
+        split.setSizes([260, 220])
         split.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -232,36 +232,3 @@ class FunctionBrowser(QWidget):
 
 def _short(spec: FunctionSpec) -> str:
     return spec.id.rpartition(".")[2]
-
-
-def function_card(spec: FunctionSpec) -> str:
-    """Return what a person should know of a function, as rich text."""
-    kinds = " or ".join(str(kind) for kind in spec.input_kinds)
-    lines = [
-        f"<b>{escape(spec.id)}</b>",
-        escape(spec.summary),
-        f"{kinds} to {spec.output_kind}, {_contract(spec)}; {spec.memory_type_in}"
-        + ("" if spec.memory_type_in == spec.memory_type_out else f" to {spec.memory_type_out}"),
-    ]
-    if spec.dtypes:
-        pairs = ", ".join(f"{given} → {got}" for given, got in spec.dtypes.items())
-        lines.append(f"Pixel types: {pairs}")
-    if not is_available(spec):
-        lines.insert(2, f"Not installed here: <code>{escape(install_command(spec))}</code>")
-    if spec.parameters:
-        names = "".join(f"<li>{parameter_help(item)}</li>" for item in spec.parameters)
-        lines.append(f"Parameters:<ul style='margin-left:-24px'>{names}</ul>")
-    if spec.doc_url:
-        lines.append(f"<a href='{spec.doc_url}'>Documentation of {escape(spec.library)}</a>")
-    return "<br>".join(lines)
-
-
-def _contract(spec: FunctionSpec) -> str:
-    return {
-        "plane": "plane by plane",
-        "volume": "whole volumes",
-        "flexible": "plane by plane or whole volumes",
-        "reduce": "a stack becomes one plane",
-        "labels": "objects get numbers",
-        "table": "one row an object",
-    }[str(spec.contract)]
