@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -222,11 +223,11 @@ def test_a_library_of_another_distribution_joins_by_entry_point(
         "[napari_openhcs.libraries]\ndummy = dummy_library:EXPORT\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     registry.refresh()
     found = establish_library("dummy")
-    assert found.left_out == {}
-    write_catalogue(found.catalogue, tmp_path)
+    assert not found.excluded
+    write_catalogue(found, tmp_path)
     registry.refresh()
     spec = get_spec("dummy_library.double")
     assert spec.contract == "plane"

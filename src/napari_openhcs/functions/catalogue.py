@@ -4,7 +4,8 @@ One file a library and version, ``catalogues/<library>-<version>.json``::
 
     {"library": "skimage", "version": "0.26.0",
      "functions": [{"id": …, "contract": …, "parameters": [{…}]}],
-     "signatures": {"skimage.filters.gaussian": "(image, sigma=1, …)"}}
+     "signatures": {"skimage.filters.gaussian": "(image, sigma=1, …)"},
+     "excluded": {"skimage.filters.inverse": "no value is known for predefined_filter"}}
 
 Fields that have their default are left out.  Lists are tuples; a float that JSON lacks
 is ``{"float": "inf"}``.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,12 +54,31 @@ class Catalogue:
 
     `signatures` hold the text of each function's signature when it was established:
     under another version of the library a function is trusted only while it is unchanged.
+    `excluded` holds why each of the other functions is not listed, by id.
     """
 
     library: str
     version: str
     functions: tuple[FunctionSpec, ...]
     signatures: FrozenMapping[str, str] = field(default_factory=FrozenMapping)
+    excluded: FrozenMapping[str, str] = field(default_factory=FrozenMapping)
+
+    def updated(self, newer: Catalogue) -> Catalogue:
+        """Return this catalogue with what `newer` says of the functions it knows."""
+        known = {spec.id for spec in newer.functions} | set(newer.excluded)
+
+        def merged(before: Mapping[str, str], after: Mapping[str, str]) -> FrozenMapping[str, str]:
+            kept = {name: text for name, text in before.items() if name not in known}
+            return FrozenMapping({**kept, **after})
+
+        kept = tuple(spec for spec in self.functions if spec.id not in known)
+        return Catalogue(
+            newer.library,
+            newer.version,
+            tuple(sorted((*kept, *newer.functions), key=lambda spec: spec.id)),
+            merged(self.signatures, newer.signatures),
+            merged(self.excluded, newer.excluded),
+        )
 
 
 def _version_key(text: str) -> tuple[int, ...]:
@@ -113,6 +134,7 @@ def read_catalogue(path: Path) -> Catalogue:
                 document["functions"], document["library"], document["version"]
             ),
             signatures=FrozenMapping(document.get("signatures", {})),
+            excluded=FrozenMapping(document.get("excluded", {})),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise CatalogueError(
@@ -129,11 +151,15 @@ def write_catalogue(catalogue: Catalogue, folder: Path) -> Path:
         "version": catalogue.version,
         "functions": [function_document(spec) for spec in functions],
         "signatures": dict(sorted(catalogue.signatures.items())),
+        "excluded": dict(sorted(catalogue.excluded.items())),
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{catalogue.library}-{catalogue.version}.json"
     text = msgspec.json.format(msgspec.json.encode(document), indent=1)
-    path.write_bytes(text + b"\n")
+    # Whole or not at all: another process may read it at this moment.
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_bytes(text + b"\n")
+    os.replace(aside, path)
     return path
 
 

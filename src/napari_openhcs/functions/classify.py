@@ -34,7 +34,7 @@ from napari_openhcs.functions.trial import Observation, Trial, try_function
 from napari_openhcs.functions.trial_images import DTYPES, trial_array
 from napari_openhcs.memory_types import convert, get_memory_type
 
-__all__ = ["NotEstablished", "draft_spec", "establish_function", "trial_call"]
+__all__ = ["NotEstablished", "draft_spec", "establish_function", "main_trial", "trial_call"]
 
 Function = Callable[..., Any]
 
@@ -83,6 +83,14 @@ def _spec(
         doc_url=library.doc_url(name),
         synonyms=hints.synonyms,
     )
+
+
+def main_trial(spec: FunctionSpec, *, kind: Kind | None = None) -> Trial:
+    """Return the smallest trial on which a function was established."""
+    kind = kind or spec.input_kinds[0]
+    dtype = next(item for item in DTYPES[kind] if item in spec.dtypes)
+    ndim = 3 if spec.contract in (Contract.REDUCE, Contract.VOLUME) else min(spec.ndims)
+    return Trial(kind, ndim, dtype)
 
 
 def trial_call(

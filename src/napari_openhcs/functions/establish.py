@@ -2,292 +2,314 @@
 
 ::
 
-    main ─▶ establish_library ─▶ Worker (a subprocess)       one line of JSON a function
-               └ a function that takes too long or kills the worker is left out,
-                 and a new worker goes on with the next
+    main ─▶ establish_library ─▶ _Answers ─▶ two workers (worker.py, establish_worker.py)
+               │                    a function that takes too long or kills the worker is
+               │                    left out, and a new worker goes on with the next
+               └ _Record            answers so far, beside the catalogue: a run that is
+                                    killed goes on where it was
 
-A worker has no network, and what a function prints is seen: either leaves it out.
+The second worker has another random seed and gets only functions the first one lists: it
+tells whether a result is the same in every process.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import fnmatch
+import hashlib
 import json
-import os
-import queue
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.catalogue import (
     Catalogue,
-    function_document,
+    find_catalogue,
     function_from,
+    read_catalogue,
     write_catalogue,
 )
-from napari_openhcs.functions.classify import NotEstablished, establish_function
 from napari_openhcs.functions.libraries import LIBRARIES
-from napari_openhcs.functions.libraries.base import FunctionLibrary, signature_text
+from napari_openhcs.functions.libraries.base import FunctionLibrary
+from napari_openhcs.functions.worker import Answer, Worker
 
-__all__ = ["Established", "Worker", "establish_library", "main", "serve"]
+__all__ = ["Choice", "establish_library", "main", "matching"]
 
 TIME_LIMIT_S = 120.0
-"""Seconds one function may take for all its trials together."""
+"""Seconds one function may take for all its trials together.
 
-START_LIMIT_S = 120.0
-"""Seconds a worker may take to import its library."""
+So much processor time: on a busy machine it may last longer.
+"""
+
+STARTS = 3
+"""How often a worker that does not start is started again."""
+
+Choice = Callable[[Mapping[str, str]], list[str]]
+"""Which functions to establish of those there are, given by id with their signatures."""
 
 
-@dataclass(frozen=True)
-class Established:
-    """A catalogue, and why each of the other functions is not in it."""
+def matching(patterns: Sequence[str]) -> Choice:
+    """Return the choice of functions whose id, or its last part, fits a pattern.
 
-    catalogue: Catalogue
-    left_out: FrozenMapping[str, str]
+    Parameters
+    ----------
+    patterns : sequence of str
+        As of file names: ``skimage.filters.*``, ``*gaussian*``; none chooses all.
+    """
+
+    def choose(signatures: Mapping[str, str]) -> list[str]:
+        return [
+            name
+            for name in signatures
+            if not patterns
+            or any(
+                fnmatch.fnmatchcase(text, pattern)
+                for pattern in patterns
+                for text in (name, name.rpartition(".")[2])
+            )
+        ]
+
+    return choose
 
 
 def establish_library(
     name: str,
     *,
-    only: Sequence[str] = (),
+    choose: Choice = list,
     time_limit_s: float = TIME_LIMIT_S,
     report: Callable[[str], None] = lambda line: None,
-) -> Established:
-    """Run every candidate of a library in a subprocess and collect what was found.
+    folder: Path | None = None,
+    background: bool = False,
+) -> Catalogue:
+    """Run the candidates of a library in subprocesses and return what was found.
 
     Parameters
     ----------
     name : str
         Key of the adapter; its library must be installed.
-    only : sequence of str
-        Ids to establish; by default all candidates.
+    choose : callable
+        Which functions; by default all candidates.
     time_limit_s : float
         Seconds a function may take.
     report : callable
         Gets a line about each function.
+    folder : Path, optional
+        Where answers are recorded as they come, so that a run that was killed goes on.
+    background : bool
+        Leave the processor to others.
+
+    Returns
+    -------
+    Catalogue
+        Of the chosen functions, with the reason of each that is not listed.
 
     Raises
     ------
     OpenHCSError
-        There is no such library, or it is not installed.
+        There is no such library, it is not installed, or its worker does not start.
     """
+    library = _installed(name)
+    version = library.version() or ""
+    record = _Record(library, folder)
+    functions, signatures, excluded = [], {}, {}
+    answers = _Answers(name, time_limit_s, background)
+    try:
+        chosen = choose(answers.signatures)
+        for number, function in enumerate(chosen, start=1):
+            start = time.perf_counter()
+            answer = record.known.get(function) or record.add(answers.about(function))
+            if "function" in answer:
+                spec = function_from(dict(answer["function"]), name, version)
+                spec = replace(spec, deterministic=answer["deterministic"])
+                functions.append(spec)
+                signatures[function] = answer["signature"]
+                found = f"+ {function}: {spec.contract} → {spec.output_kind}"
+            else:
+                excluded[function] = answer["reason"]
+                found = f"- {function}: {answer['reason']}"
+            seconds = time.perf_counter() - start
+            report(f"[{number:>{len(str(len(chosen)))}}/{len(chosen)}] {found} ({seconds:.1f} s)")
+    finally:
+        answers.end()
+    return Catalogue(
+        name, version, tuple(functions), FrozenMapping(signatures), FrozenMapping(excluded)
+    )
+
+
+def _installed(name: str) -> FunctionLibrary:
     if name not in LIBRARIES:
         raise OpenHCSError(
             f"There is no function library '{name}': expected one of {', '.join(LIBRARIES)}."
         )
     library = LIBRARIES[name]
-    version = library.version()
-    if version is None or not library.is_available():
+    if library.version() is None or not library.is_available():
         raise OpenHCSError(
             f"{library.title} is not installed, and functions are established by running them: "
             f"run '{library.install}'."
         )
-    functions, signatures, left_out = [], {}, {}
-    for found in _answers(name, only, time_limit_s):
-        if "function" in found:
-            functions.append(function_from(found["function"], name, version))
-            signatures[found["id"]] = found["signature"]
-            report(f"+ {found['id']}: {functions[-1].contract} → {functions[-1].output_kind}")
-        else:
-            left_out[found["id"]] = found["reason"]
-            report(f"- {found['id']}: {found['reason']}")
-    catalogue = Catalogue(name, version, tuple(functions), FrozenMapping(signatures))
-    return Established(catalogue, FrozenMapping(left_out))
+    return library
 
 
-def _answers(name: str, only: Sequence[str], limit: float) -> Iterator[dict[str, Any]]:
-    worker = _worker_of(name)
-    waiting = list(only) or worker.names
-    for function in waiting:
-        answer = worker.ask(function, limit)
-        if answer is None:
-            yield {"id": function, "reason": f"takes more than {limit:g} s or ends the process"}
-            worker.end()
-            worker = _worker_of(name)
-        else:
-            yield answer
-    worker.end()
+class _Record:
+    """Answers so far, in ``<library>-<version>.partial``; nowhere when there is no folder.
 
-
-def _worker_of(library: str) -> Worker:
-    return Worker("napari_openhcs.functions.establish", "--worker", library)
-
-
-class Worker:
-    """A subprocess that establishes one function after another.
-
-    Parameters
-    ----------
-    module, *arguments : str
-        What it runs: a module that calls :func:`serve`.
-    start_limit_s : float
-        Seconds it may take to import its functions.
-    environment : mapping, optional
-        Variables it gets besides those of this process.
-
-    Raises
-    ------
-    OpenHCSError
-        It did not start; the text says why, as far as it is known.
+    The first line tells of which sources the answers are: after a change of the code or the
+    hints they are worth nothing, and the record begins anew.
     """
 
-    def __init__(
-        self,
-        module: str,
-        *arguments: str,
-        start_limit_s: float = START_LIMIT_S,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "MPLBACKEND": "Agg", **(environment or {})},
-            start_new_session=True,
-        )
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
-        first = self._next(start_limit_s)
-        if not isinstance(first, list):
-            what = first["failed"] if first else self._why_silent(start_limit_s)
-            self.end()
-            raise OpenHCSError(what)
-        self.names: list[str] = first
+    def __init__(self, library: FunctionLibrary, folder: Path | None) -> None:
+        self.known: dict[str, Answer] = {}
+        self._path = _record_path(library, folder) if folder else None
+        if self._path is None:
+            return
+        first = json.dumps({"sources": _sources(library)})
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            if lines[:1] == [first]:
+                self.known = {item["id"]: item for item in _whole(lines[1:])}
+        if not self.known:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(first + "\n", encoding="utf-8")
 
-    def _why_silent(self, seconds: float) -> str:
-        if self.ended:
-            return f"the process ended (exit status {self._process.returncode})"
-        return f"not done after {seconds:g} s"
-
-    @property
-    def ended(self) -> bool:
-        """Whether the process is gone; asked after it gave no answer."""
-        try:
-            self._process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put("")
-
-    def _next(self, seconds: float) -> Any:
-        try:
-            line = self._lines.get(timeout=seconds)
-        except queue.Empty:
-            return None
-        return json.loads(line) if line else None
-
-    def ask(self, name: str, seconds: float) -> dict[str, Any] | None:
-        """Return the answer about a function; None when none came in time."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(name + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] | None = self._next(seconds)
+    def add(self, answer: Answer) -> Answer:
+        """Write an answer down and return it."""
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(answer) + "\n")
         return answer
 
-    def end(self) -> None:
-        """Stop the worker."""
-        # What a function started goes with it: the worker leads a group of its own.
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
+
+def _record_path(library: FunctionLibrary, folder: Path) -> Path:
+    return folder / f"{library.name}-{library.version()}.partial"
 
 
-def _refuse_network(*_: Any, **__: Any) -> NoReturn:
-    raise OSError("functions that are established have no network")
-
-
-def _work(library: FunctionLibrary, names: TextIO, answers: TextIO, printed: Path) -> None:
-    """Answer one line for each name, until there are no more."""
-    setattr(socket.socket, "connect", _refuse_network)  # noqa: B010 (mypy: a method)
-    try:
-        functions = dict(library.candidates())
-    except Exception as error:  # noqa: BLE001 - other people's modules: anything may come
-        said = f"{type(error).__name__}: {error}".split("\n")[0]
-        print(json.dumps({"failed": said}), file=answers, flush=True)
-        return
-    print(json.dumps(list(functions)), file=answers, flush=True)
-    for line in names:
-        name = line.strip()
-        before = printed.stat().st_size
+def _whole(lines: list[str]) -> Iterator[Answer]:
+    """Iterate over the answers; the last line may have been cut."""
+    for line in lines:
         try:
-            spec = establish_function(library, name, functions[name])
-        except NotEstablished as error:
-            answer: dict[str, Any] = {"id": name, "reason": str(error)}
-        else:
-            answer = {
-                "id": name,
-                "function": function_document(spec),
-                "signature": signature_text(functions[name]),
-            }
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if printed.stat().st_size > before:
-            answer = {"id": name, "reason": "prints"}
-        elif "matplotlib.pyplot" in sys.modules:
-            answer = {"id": name, "reason": "plots"}
-            del sys.modules["matplotlib.pyplot"]
-        print(json.dumps(answer), file=answers, flush=True)
+            yield json.loads(line)
+        except ValueError:
+            return
 
 
-def serve(library: FunctionLibrary) -> None:
-    """Be a worker: names on standard input, answers on what was standard output."""
-    with tempfile.TemporaryDirectory() as folder, os.fdopen(os.dup(1), "w") as answers:
-        printed = Path(folder, "printed")
-        with printed.open("w") as sink:
-            os.dup2(sink.fileno(), 1)
-            os.dup2(sink.fileno(), 2)
-            _work(library, sys.stdin, answers, printed)
+def _sources(library: FunctionLibrary) -> str:
+    """Return a checksum of the code on which the answers depend."""
+    found = hashlib.sha256(repr(library).encode())
+    own = Path(__file__).parent
+    adapter = sys.modules[type(library).__module__].__file__
+    for path in (
+        *sorted(own.glob("*.py")),
+        *sorted(own.glob("libraries/*.py")),
+        Path(adapter or ""),
+    ):
+        found.update(path.read_bytes() if path.is_file() else b"")
+    return found.hexdigest()
+
+
+class _Answers:
+    """Answers about functions from two workers, which are started again where needed."""
+
+    def __init__(self, library: str, limit_s: float, background: bool) -> None:
+        self._library, self._limit_s, self._background = library, limit_s, background
+        self._workers: dict[str, Worker] = {}
+        self.signatures: dict[str, str] = self._worker("1").signatures
+
+    def _worker(self, seed: str) -> Worker:
+        if seed not in self._workers:
+            self._workers[seed] = self._started(seed)
+        return self._workers[seed]
+
+    def _started(self, seed: str) -> Worker:
+        said = ""
+        for _ in range(STARTS):
+            try:
+                return Worker(
+                    "napari_openhcs.functions.establish_worker",
+                    self._library,
+                    environment={"PYTHONHASHSEED": seed},
+                    background=self._background,
+                )
+            except OpenHCSError as error:
+                said = str(error)
+        raise OpenHCSError(
+            f"The functions of {LIBRARIES[self._library].title} cannot be run: {said}."
+        )
+
+    def about(self, name: str) -> Answer:
+        """Return what is found about a function, or the reason why it is not listed."""
+        answer = self._ask("1", {"id": name})
+        if "function" not in answer:
+            return answer
+        other = self._ask("2", {"id": name, "function": answer["function"]})
+        if "digest" not in other:
+            return other
+        answer["deterministic"] = other["digest"] == answer.pop("digest") != ""
+        return answer
+
+    def _ask(self, seed: str, request: Answer) -> Answer:
+        try:
+            return self._worker(seed).ask(request, self._limit_s)
+        except TimeoutError:
+            reason = f"takes more than {self._limit_s:g} s"
+        except EOFError:
+            reason = "ends the process"
+        self._workers.pop(seed).end()
+        return {"id": request["id"], "reason": reason}
+
+    def end(self) -> None:
+        """Stop the workers."""
+        for worker in self._workers.values():
+            worker.end()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see ``--help``."""
-    parser = argparse.ArgumentParser(prog="napari_openhcs.functions.establish", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="napari_openhcs.functions.establish",
+        description="Run the functions of libraries and write down what each takes and gives.",
+    )
     parser.add_argument("--library", action="append", help="key of an adapter; default: all here")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="only functions whose id or name fits, as '*gaussian*'; the rest stays as it is",
+    )
     parser.add_argument("--folder", type=Path, help="where to write; default: the package")
-    parser.add_argument("--function", action="append", default=[], help="only try this; no file")
-    parser.add_argument("--worker", metavar="LIBRARY", help=argparse.SUPPRESS)
+    parser.add_argument("--dry-run", action="store_true", help="write nothing")
     options = parser.parse_args(arguments)
-    if options.worker:
-        serve(LIBRARIES[options.worker])
-        return 0
-    try:
-        _establish_all(options)
-    except OpenHCSError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-def _establish_all(options: argparse.Namespace) -> None:
+    failed = 0
     here = [key for key, found in LIBRARIES.items() if found.is_available() and found.version()]
     for name in options.library or here:
-        found = establish_library(name, only=options.function, report=print)
-        print(f"{name}: {len(found.catalogue.functions)} listed, {len(found.left_out)} left out")
-        if not options.function:
-            folder = options.folder or LIBRARIES[name].folder
-            print(write_catalogue(found.catalogue, folder))
+        try:
+            _establish(name, options)
+        except OpenHCSError as error:
+            print(error, file=sys.stderr)
+            failed = 2
+    return failed
+
+
+def _establish(name: str, options: argparse.Namespace) -> None:
+    folder = options.folder or _installed(name).folder
+    found = establish_library(
+        name,
+        choose=matching(options.only),
+        report=lambda line: print(line, flush=True),
+        folder=None if options.dry_run else folder,
+    )
+    print(f"{name}: {len(found.functions)} listed, {len(found.excluded)} left out")
+    if options.dry_run:
+        return
+    path = find_catalogue(folder, name, found.version) if options.only else None
+    if path is not None and path.stem == f"{name}-{found.version}":
+        found = read_catalogue(path).updated(found)
+    print(write_catalogue(found, folder))
+    _record_path(LIBRARIES[name], folder).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

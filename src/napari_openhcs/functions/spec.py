@@ -48,8 +48,8 @@ class ParameterSpec:
     suggested: Any = None
     optional: bool = False
     choices: tuple[Any, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
     unit: str = ""
     help: str = ""
     kind: Kind | None = None
@@ -91,6 +91,8 @@ class FunctionSpec:
     keeps_kind : bool
         A mask gives a mask and labels give labels, whatever `output_kind` says; see
         :meth:`output_kind_for`.
+    deterministic : bool
+        Two processes with other random seeds gave the same result, bit for bit.
     """
 
     id: str
@@ -115,6 +117,7 @@ class FunctionSpec:
     synonyms: tuple[str, ...] = ()
     seconds_per_megapixel: float | None = None
     keeps_kind: bool = False
+    deterministic: bool = True
 
     def parameter(self, name: str) -> ParameterSpec | None:
         """Return a parameter by name, or None."""

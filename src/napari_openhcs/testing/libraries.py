@@ -19,27 +19,23 @@ import pytest
 
 from napari_openhcs.axes import VALID_MEMORY_TYPES, Contract, Kind
 from napari_openhcs.functions.catalogue import Catalogue
-from napari_openhcs.functions.classify import draft_spec, establish_function, on_numpy, trial_call
+from napari_openhcs.functions.classify import (
+    draft_spec,
+    establish_function,
+    main_trial,
+    on_numpy,
+    trial_call,
+)
 from napari_openhcs.functions.declare import declared_shape
 from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import FunctionLibrary, import_function, signature_text
 from napari_openhcs.functions.registry import function_id, get_function
 from napari_openhcs.functions.spec import FunctionSpec
-from napari_openhcs.functions.trial import Trial
 from napari_openhcs.memory_types import get_memory_type
 
 __all__ = ["LibraryTests", "main_trial", "untimed"]
 
 TYPES = frozenset(("int", "float", "bool", "str", "choice", "literal", "footprint", "array"))
-
-
-def main_trial(spec: FunctionSpec, *, kind: Kind | None = None) -> Trial:
-    """Return the smallest trial on which a function was established."""
-    kind = kind or spec.input_kinds[0]
-    dtypes = {Kind.IMAGE: ("uint16", "uint8", "float32"), Kind.MASK: ("bool",)}
-    dtype = next(item for item in dtypes.get(kind, ("int32",)) if item in spec.dtypes)
-    ndim = 3 if spec.contract in (Contract.REDUCE, Contract.VOLUME) else min(spec.ndims)
-    return Trial(kind, ndim, dtype)
 
 
 def untimed(spec: FunctionSpec) -> FunctionSpec:

@@ -1,7 +1,8 @@
 """Trying the functions of a file in a subprocess, as those of libraries are.
 
 ``python -m napari_openhcs.functions.custom_files.trial FILE SHA256`` is that subprocess: it runs
-the file and answers for one function after another (:mod:`napari_openhcs.functions.establish`).
+the file and answers for one function after another
+(:mod:`napari_openhcs.functions.establish_worker`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from napari_openhcs.functions.custom_files.code import declared_functions, run_f
 from napari_openhcs.functions.custom_files.files import CustomFile, read_file
 from napari_openhcs.functions.custom_files.kept import LIBRARY, Tried, keep
 from napari_openhcs.functions.declare import declaration_of
-from napari_openhcs.functions.establish import Worker, serve
+from napari_openhcs.functions.establish_worker import serve
 from napari_openhcs.functions.libraries.base import Function, FunctionLibrary, Hints
 from napari_openhcs.functions.libraries.native import hints_of
+from napari_openhcs.functions.worker import Worker
 
 __all__ = ["TIME_LIMIT_S", "WITHIN", "try_file"]
 
@@ -71,13 +73,17 @@ def _answers(copy: Path, file: CustomFile, limit: float) -> Iterator[tuple[str, 
 
     worker = start()
     try:
-        for full in worker.names:
+        for full in worker.signatures:
             name = full.rpartition(".")[2]
-            answer = worker.ask(full, limit)
-            if answer is not None:
+            try:
+                answer = worker.ask({"id": full}, limit)
+            except TimeoutError:
+                reason = f"is not done after {limit:g} s"
+            except EOFError:
+                reason = "ends the process"
+            else:
                 yield name, answer
                 continue
-            reason = "ends the process" if worker.ended else f"is not done after {limit:g} s"
             yield name, {"reason": reason}
             worker.end()
             worker = start()
@@ -90,6 +96,9 @@ def _sentence(name: str, reason: str) -> str:
     known = {
         "prints": f"{name} prints when it is called: take its print calls out, or use logging.",
         "plots": f"{name} plots when it is called: leave the plotting out.",
+        "opens the network": f"{name} opens the network when it is called: read files before.",
+        "writes files": f"{name} writes files when it is called: return what it finds instead.",
+        "starts a process": f"{name} starts a process when it is called: call Python instead.",
         "ends the process": f"{name} ends the process it is called in: it must return or raise.",
     }
     if reason in known:
