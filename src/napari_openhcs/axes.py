@@ -23,6 +23,7 @@ __all__ = [
     "parse_well",
     "slug",
     "well_name",
+    "well_path",
     "well_position",
 ]
 
@@ -138,3 +139,9 @@ def _plain(letter: str) -> str:
     """Return a Latin letter without its accents; any other letter as it is."""
     parts = unicodedata.normalize("NFKD", letter)
     return parts.encode("ascii", "ignore").decode() if parts[0].isascii() else letter
+
+
+def well_path(well: str) -> str:
+    """Return where a well lies in an OME-Zarr plate: ``B02`` → ``B/02``."""
+    row, column = well_position(well)
+    return f"{row_letters(row)}/{column + 1:02d}"

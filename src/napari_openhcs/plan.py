@@ -19,7 +19,7 @@ An input that has a single value for a component is used for every value of it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -82,6 +82,14 @@ class Grid:
     def coords(self) -> Iterator[Coord]:
         """Iterate over all planes: field slowest, t fastest."""
         return itertools.starmap(Coord, itertools.product(self.field, self.channel, self.z, self.t))
+
+    def narrowed(self, select: Mapping[str, Collection[Any]]) -> Grid:
+        """Return the grid with only some values of some components, in its own order."""
+        kept: dict[str, Any] = {
+            component: tuple(value for value in self.values(component) if value in values)
+            for component, values in select.items()
+        }
+        return replace(self, **kept)
 
     def __len__(self) -> int:
         return len(self.field) * len(self.channel) * len(self.z) * len(self.t)

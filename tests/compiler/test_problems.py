@@ -485,7 +485,7 @@ def test_a_small_disk_is_told_in_a_unit_that_fits(make_plate, tmp_path, monkeypa
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), output=tmp_path / "results")
     assert [(item.code, item.severity) for item in plan.problems] == [("output_space", "warning")]
-    assert "has 0 MB free" in plan.problems[0].message
+    assert "has 0 B free" in plan.problems[0].message
 
 
 def test_results_never_replace_the_raw_plate(make_plate, tmp_path):

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from napari_openhcs.axes import well_path
 from napari_openhcs.errors import StoreError
-from napari_openhcs.ome_zarr.write import create_plate, well_path
+from napari_openhcs.ome_zarr.write import create_plate
 from napari_openhcs.runner import publish
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.prepare import all_stores, write_books
-from napari_openhcs.runner.publish import committed_wells, publish_well, read_marker
+from napari_openhcs.runner.publish import markers_of, publish_well, read_marker
 from napari_openhcs.runner.well import WellExecution
 from napari_openhcs.testing.runner import PlanBuilder
 
@@ -87,7 +88,7 @@ def test_a_crash_anywhere(built: PlanBuilder) -> None:
             with pytest.raises(Crash):
                 attempt(plan, paths)
         if read_marker(plan, paths, "A01") is None:
-            assert committed_wells(plan, paths) == {}
+            assert markers_of(plan, paths) == {}
             continue
         committed.append(number)
         for store in all_stores(plan):

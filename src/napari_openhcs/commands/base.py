@@ -96,12 +96,3 @@ def well_list(text: str) -> tuple[str, ...]:
     except PlateError as error:
         # The parser shows the text of this class alone.
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
-
-
-def human_bytes(count: float) -> str:
-    """Return a number of bytes for people: ``1.2 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -15,6 +15,7 @@ from napari_openhcs.commands.base import (
     print_table,
     well_list,
 )
+from napari_openhcs.words import counted
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def _execute(arguments: argparse.Namespace) -> int:
         for problem in plan.problems:
             out.print(f"{problem.severity}: {problem.message}", markup=False)
         verdict = "compiles" if plan.ok else "does not compile"
-        wells = "1 well" if len(plan.contexts) == 1 else f"{len(plan.contexts)} wells"
+        wells = counted(len(plan.contexts), "well")
         out.print(
             f"{pipeline.name} {verdict} for {wells} of {plate.name} ({seconds:.2f} s).",
             markup=False,

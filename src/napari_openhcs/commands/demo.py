@@ -15,6 +15,7 @@ from napari_openhcs.commands.base import Command, console, print_json
 from napari_openhcs.commands.open import open_window
 from napari_openhcs.commands.run import exit_status, follow_run, print_status
 from napari_openhcs.errors import OutputError
+from napari_openhcs.words import counted
 
 if TYPE_CHECKING:
     from napari_openhcs.runner import RunStatus
@@ -44,17 +45,15 @@ def _execute(arguments: argparse.Namespace) -> int:
             executor="processes", scheduler=None, resume=False, overwrite=True,
         ),
     )  # fmt: skip
-    counted, truth = _counts(folder)
+    found, truth = _counts(folder)
     headless = arguments.headless or not has_display()
     picture = _picture(folder) if headless else None
     if arguments.json:
         document = _document(status)
-        print_json(
-            {**document, "screenshot": str(picture or ""), "counted": counted, "truth": truth}
-        )
+        print_json({**document, "screenshot": str(picture or ""), "counted": found, "truth": truth})
     else:
         print_status(status)
-        out.print(_summary(status, counted, truth), markup=False)
+        out.print(_summary(status, found, truth), markup=False)
         if headless:
             out.print(f"Picture of the window: {picture or 'none, see above'}", markup=False)
     if not headless:
@@ -96,12 +95,12 @@ def _counts(folder: Path) -> tuple[int, int]:
     return int(table.num_rows), truth
 
 
-def _summary(status: RunStatus, counted: int, truth: int) -> str:
-    wells = "1 well" if len(status.wells) == 1 else f"{len(status.wells)} wells"
-    off = 100 * (counted - truth) / max(truth, 1)
+def _summary(status: RunStatus, found: int, truth: int) -> str:
+    wells = counted(len(status.wells), "well")
+    off = 100 * (found - truth) / max(truth, 1)
     return (
         f"{wells}, {status.planes} planes, {status.seconds:.1f} s, "
-        f"{counted} nuclei counted of {truth} ({off:+.1f} %)"
+        f"{found} nuclei counted of {truth} ({off:+.1f} %)"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_openhcs.commands.base import Command, print_facts, print_json
+from napari_openhcs.words import counted
 
 MOST_NAMES = 6
 """Columns of a table that are named; a measurement has dozens."""
@@ -30,7 +31,7 @@ def _execute(arguments: argparse.Namespace) -> int:
             ("images", document["images"]),
             ("labels", ", ".join(document["labels"])),
             *(
-                (f"table {name}", f"{_some(item['rows'], 'row')}, {_columns(item['columns'])}")
+                (f"table {name}", f"{counted(item['rows'], 'row')}, {_columns(item['columns'])}")
                 for name, item in tables.items()
             ),
         ]
@@ -38,14 +39,10 @@ def _execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _some(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def _columns(names: Sequence[str]) -> str:
     """Say how many columns there are and what the first are called."""
     more = ", …" if len(names) > MOST_NAMES else ""
-    return f"{_some(len(names), 'column')}: {', '.join(names[:MOST_NAMES])}{more}"
+    return f"{counted(len(names), 'column')}: {', '.join(names[:MOST_NAMES])}{more}"
 
 
 COMMAND = Command("results", "Say what a run left.", _arguments, _execute)

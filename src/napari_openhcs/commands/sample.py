@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_openhcs.commands.base import Command, human_bytes, print_json
+from napari_openhcs.commands.base import Command, print_json
+from napari_openhcs.words import byte_size
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def _execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"path": str(sample.path), "planes": sample.planes, "bytes": sample.bytes})
     else:
-        print(f"{sample.planes:,} planes ({human_bytes(sample.bytes)}) written to {sample.path}")
+        print(f"{sample.planes:,} planes ({byte_size(sample.bytes)}) written to {sample.path}")
     return 0
 
 

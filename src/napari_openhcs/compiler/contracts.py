@@ -9,7 +9,7 @@ from typing import NamedTuple
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
 from napari_openhcs.compiler.facts import lacking
-from napari_openhcs.compiler.grids import narrow, stack_size
+from napari_openhcs.compiler.grids import stack_size
 from napari_openhcs.compiler.patterns import chain_calls, reduces
 from napari_openhcs.compiler.sources import channel_label, listed
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError, MemoryTypeError
@@ -119,7 +119,7 @@ def _chain_faults(
 
 
 def _read_grid(draft: Draft, plan: StepPlan) -> Grid:
-    return narrow(draft.data(plan.source.dataset).grid, plan.source.select)
+    return draft.data(plan.source.dataset).grid.narrowed(plan.source.select)
 
 
 def _kind_fault(spec: FunctionSpec, given: Kind, giver: str) -> _Fault:
@@ -217,7 +217,7 @@ def _wire_faults(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_
 
 def _serves_all_fields(draft: Draft, plan: StepPlan, wire: ArrayInput) -> bool:
     """Whether one image of all fields is used for each of several fields."""
-    fields = narrow(draft.data(wire.source.dataset).grid, wire.source.select).field
+    fields = draft.data(wire.source.dataset).grid.narrowed(wire.source.select).field
     return fields == (REDUCED,) and len(_read_grid(draft, plan).field) > 1
 
 

@@ -12,8 +12,9 @@ from napari_openhcs.errors import MemoryTypeError
 from napari_openhcs.memory_types import MEMORY_TYPES
 from napari_openhcs.memory_types.base import host_free_memory
 from napari_openhcs.plan import Problem, StepPlan
+from napari_openhcs.words import byte_size
 
-__all__ = ["WORKER_BYTES", "assign_gpu_resources_for_context", "count_workers", "readable_size"]
+__all__ = ["WORKER_BYTES", "assign_gpu_resources_for_context", "count_workers"]
 
 WORKER_BYTES = 200 * 2**20
 """What a worker takes before it holds any pixels: Python and the libraries."""
@@ -95,7 +96,7 @@ def count_workers(
     fitting = free // needed
     if drafts and fitting < 1:
         message = (
-            f"One well needs about {readable_size(needed)}, but {readable_size(free)} of memory "
+            f"One well needs about {byte_size(needed)}, but {byte_size(free)} of memory "
             "may be used: close other programs, raise memory_fraction, or select fewer planes."
         )
         problems.append(Problem("memory_well", message, severity="warning"))
@@ -108,13 +109,8 @@ def count_workers(
         return 1, problems
     if fitting and min(requested, most) > fitting:
         message = (
-            f"{requested} workers may need {readable_size(requested * needed)}, but "
-            f"{readable_size(free)} of memory may be used: {fitting} workers would fit."
+            f"{requested} workers may need {byte_size(requested * needed)}, but "
+            f"{byte_size(free)} of memory may be used: {fitting} workers would fit."
         )
         problems.append(Problem("memory_workers", message, severity="warning"))
     return min(requested, most), problems
-
-
-def readable_size(size: int) -> str:
-    """Return a number of bytes for people: ``1.5 GB`` or ``20 MB``."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{max(size, 0) / 2**20:.0f} MB"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from typing import Any
 
 from napari_openhcs.axes import Kind
@@ -16,6 +16,7 @@ from napari_openhcs.plan import (
     StepPlan,
     WellLayout,
 )
+from napari_openhcs.words import byte_size, counted
 
 __all__ = ["compile_document", "explain", "steps_document"]
 
@@ -128,7 +129,7 @@ def explain(plan: CompiledPlate) -> str:
     """Return a plan as readable text: what goes where, which way, on what, and why."""
     lines = [
         f"{plan.pipeline_name} on {plan.plate_name} ({plan.plate_format}): "
-        f"{_some(plan.contexts, 'well')}"
+        f"{counted(len(plan.contexts), 'well')}"
     ]
     layouts = _layouts(plan)
     for layout, wells in layouts.values():
@@ -146,14 +147,10 @@ def _shortened(wells: list[str]) -> str:
     return ", ".join(wells[:8]) + (f" and {len(wells) - 8} more" if len(wells) > 8 else "")
 
 
-def _some(values: Sized, word: str) -> str:
-    return f"{len(values)} {word}{'' if len(values) == 1 else 's'}"
-
-
 def _layout_lines(plan: CompiledPlate, layout: WellLayout) -> Iterator[str]:
     grid = layout.grid
     yield (
-        f"plate: {_some(grid.field, 'field')} × {_some(grid.channel, 'channel')} "
+        f"plate: {counted(len(grid.field), 'field')} × {counted(len(grid.channel), 'channel')} "
         f"({_channels(plan, grid.channel)}) × {len(grid.z)} z × {len(grid.t)} t"
     )
     for number, step in enumerate(layout.steps):
@@ -168,7 +165,7 @@ def _layout_lines(plan: CompiledPlate, layout: WellLayout) -> Iterator[str]:
             chunk = output.layout
             text += (
                 f", chunks {chunk.chunks_yx[0]} × {chunk.chunks_yx[1]} px, {chunk.compressor}, "
-                f"{chunk.n_levels} pyramid level{'s' if chunk.n_levels > 1 else ''}"
+                f"{counted(chunk.n_levels, 'pyramid level')}"
             )
         yield text
 
@@ -259,8 +256,7 @@ def _backend_rule(layout: WellLayout, step: StepPlan) -> str:
 
 
 def _run_lines(plan: CompiledPlate) -> Iterator[str]:
-    megabytes = plan.memory_per_well_bytes / 2**20
-    yield f"memory: about {megabytes:.1f} MB of pixels a well"
+    yield f"memory: about {byte_size(plan.memory_per_well_bytes)} of pixels a well"
     where = f" at {plan.scheduler}" if plan.scheduler else ""
     yield f"workers: {plan.workers} ({plan.executor}{where})"
     yield f"output: {plan.output or 'none given'}"

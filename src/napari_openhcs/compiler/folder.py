@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from napari_openhcs.compiler.devices import readable_size
 from napari_openhcs.plan import Problem
 from napari_openhcs.storage.base import is_text, lies_inside
+from napari_openhcs.words import byte_size
 
 __all__ = ["absolute_output", "check_output"]
 
@@ -81,8 +81,8 @@ def _check(output: Path, plate: Path, store: str, needed_bytes: int) -> list[Pro
     # Real images compress to about half.
     if needed_bytes // 2 > free:
         message = (
-            f"The results need about {readable_size(needed_bytes // 2)}, but the disk of "
-            f"{output} has {readable_size(free)} free: choose another disk or fewer wells."
+            f"The results need about {byte_size(needed_bytes // 2)}, but the disk of "
+            f"{output} has {byte_size(free)} free: choose another disk or fewer wells."
         )
         return [_problem("output_space", message, "warning")]
     return []

@@ -1,8 +1,8 @@
-"""Arithmetic of grids: narrowing, reducing, dropping and broadcasting."""
+"""Arithmetic of grids: reducing, dropping and broadcasting."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -10,16 +10,7 @@ from typing import Any
 from napari_openhcs.axes import COMPONENTS
 from napari_openhcs.plan import REDUCED, Coord, Grid
 
-__all__ = ["coord_in", "drop", "fits", "narrow", "reduced", "stack_of", "stack_size"]
-
-
-def narrow(grid: Grid, select: Mapping[str, Collection[Any]]) -> Grid:
-    """Keep some values of some components, in the grid's order."""
-    changes = {
-        component: tuple(value for value in grid.values(component) if value in kept)
-        for component, kept in select.items()
-    }
-    return replace(grid, **changes)
+__all__ = ["coord_in", "drop", "fits", "reduced", "stack_of", "stack_size"]
 
 
 def reduced(grid: Grid, components: Collection[str]) -> Grid:

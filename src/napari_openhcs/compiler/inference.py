@@ -16,7 +16,7 @@ import numpy as np
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft, step_problem
 from napari_openhcs.compiler.facts import chain_shape
-from napari_openhcs.compiler.grids import narrow, stack_size
+from napari_openhcs.compiler.grids import stack_size
 from napari_openhcs.compiler.tables import own_object_problems, stored_columns
 from napari_openhcs.compiler.trials import Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
@@ -209,7 +209,7 @@ def _declared_shape(draft: Draft, step: StepPlan, at: Coord) -> tuple[int, int] 
     chain = step.patterns.get(str(getattr(at, step.group_by)) if step.group_by else "")
     if chain is None or source.shape_yx is None:
         return None
-    planes = stack_size(narrow(source.grid, step.source.select), step.variable_components)
+    planes = stack_size(source.grid.narrowed(step.source.select), step.variable_components)
     return chain_shape(chain, planes, source.shape_yx)
 
 

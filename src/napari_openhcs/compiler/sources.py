@@ -9,7 +9,6 @@ from typing import Any
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft
-from napari_openhcs.compiler.grids import narrow
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.plan import PLATE, DataPlan, Grid, SourcePlan
 from napari_openhcs.plate import Plate
@@ -161,11 +160,11 @@ def _plate_depth(
 def _read(draft: Draft, dataset: str, select: Mapping[str, tuple[Any, ...]], title: str) -> Read:
     data = draft.data(dataset)
     resolved, faults = _resolve_select(draft.plate, select, data.grid, title)
-    grid = narrow(data.grid, resolved)
+    grid = data.grid.narrowed(resolved)
     if dataset == PLATE:
         resolved, uneven = _plate_depth(draft, grid, resolved)
         faults += uneven
-        grid = narrow(data.grid, resolved)
+        grid = data.grid.narrowed(resolved)
     certain = dataset not in draft.uncertain and not faults
     source = SourcePlan(dataset, FrozenMapping(resolved))
     return Read(source, data, grid, tuple(faults), certain)

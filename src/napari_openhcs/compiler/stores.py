@@ -14,7 +14,6 @@ from typing import Any
 
 from napari_openhcs.axes import Kind, slug
 from napari_openhcs.compiler.draft import Draft, sources_of, step_problem
-from napari_openhcs.compiler.grids import narrow
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.ome_zarr.pyramid import plan_layout
 from napari_openhcs.pipeline import PipelineConfig
@@ -157,7 +156,7 @@ def _raw_image(draft: Draft, store: str) -> OutputPlan:
         common = set(values).intersection(*(draft.depth[item][position] for item in kept))
         if common and len(common) < len(values):
             select[component] = tuple(value for value in values if value in common)
-    grid = narrow(draft.grid, select)
+    grid = draft.grid.narrowed(select)
     data = DataPlan(Kind.IMAGE, grid, draft.plate.shape_yx, draft.plate.dtype)
     layout = _layout(data, draft.pipeline.config)
     return OutputPlan("image", PLATE, store, "image", data, layout, FrozenMapping(select))

@@ -8,7 +8,6 @@ from typing import Any
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft, step_problem
-from napari_openhcs.compiler.grids import narrow
 from napari_openhcs.compiler.sources import Read, channel_label, labels_of, listed
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.plan import ArrayInput, FunctionPlan, Problem, SourcePlan, StepPlan
@@ -40,7 +39,7 @@ def _has_own_objects(draft: Draft, source: SourcePlan, wired: Sequence[SourcePla
     """Whether the labels or masks that are measured differ by channel."""
     return any(
         draft.data(item.dataset).kind in (Kind.MASK, Kind.LABELS)
-        and len(narrow(draft.data(item.dataset).grid, item.select).channel) > 1
+        and len(draft.data(item.dataset).grid.narrowed(item.select).channel) > 1
         for item in (source, *wired)
     )
 

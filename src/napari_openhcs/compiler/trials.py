@@ -19,7 +19,7 @@ import numpy as np
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft
 from napari_openhcs.compiler.facts import on_crop
-from napari_openhcs.compiler.grids import coord_in, narrow, stack_of
+from napari_openhcs.compiler.grids import coord_in, stack_of
 from napari_openhcs.compiler.keys import digest
 from napari_openhcs.compiler.patterns import reduces
 from napari_openhcs.compiler.trial_cache import TrialCache
@@ -196,7 +196,7 @@ class Trial:
 
     def source_grid(self, source: SourcePlan) -> Grid:
         """Return the part of a dataset that a source reads."""
-        return narrow(self.draft.data(source.dataset).grid, source.select)
+        return self.draft.data(source.dataset).grid.narrowed(source.select)
 
     def run(self, step: StepPlan, at: Coord) -> Result:
         """Run a step where it gives the plane `at`.

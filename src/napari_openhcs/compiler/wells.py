@@ -23,6 +23,7 @@ from napari_openhcs.plan import (
     WellLayout,
 )
 from napari_openhcs.plate import PlaneKey, Plate
+from napari_openhcs.words import counted
 
 __all__ = [
     "Layouts",
@@ -67,8 +68,7 @@ def choose_wells(
             continue
         message = (
             f"{plate.name} has no well {well}{nearest(well, plate.wells)}: it has "
-            f"{len(plate.wells)} well{'' if len(plate.wells) == 1 else 's'}, "
-            f"{listed(plate.wells, 8)}."
+            f"{counted(len(plate.wells), 'well')}, {listed(plate.wells, 8)}."
         )
         problems.append(Problem("well_unknown", message, parameter="wells", wells=(well,)))
     if not chosen and not problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate, PlatePro
 from napari_openhcs.plate.conditions import find_plate_map, read_plate_map
 from napari_openhcs.plate.model import smallest_plate
 from napari_openhcs.storage.base import is_text
+from napari_openhcs.words import counted
 
 __all__ = ["PlateDraft", "PlateFormat", "build_plate", "most_common"]
 
@@ -206,14 +207,10 @@ def _uneven_fields(planes: Iterable[PlaneKey]) -> Iterable[PlateProblem]:
         if len(found) != usual:
             yield PlateProblem(
                 "uneven_fields",
-                f"Well {well} has {_some(found, 'field')} where most wells have {usual}: leave the "
-                "well out, or run it with the fields it has.",
+                f"Well {well} has {counted(len(found), 'field')} where most wells have {usual}: "
+                "leave the well out, or run it with the fields it has.",
                 well=well,
             )
-
-
-def _some(values: Sized, word: str) -> str:
-    return f"{len(values)} {word}{'' if len(values) == 1 else 's'}"
 
 
 def _missing(planes: Mapping[PlaneKey, PlaneSource]) -> Iterable[PlateProblem]:
@@ -224,7 +221,7 @@ def _missing(planes: Mapping[PlaneKey, PlaneSource]) -> Iterable[PlateProblem]:
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         yield PlateProblem(
             "missing",
-            f"Well {well} lacks {_some(keys, 'plane')} that the rest of the plate has: "
+            f"Well {well} lacks {counted(len(keys), 'plane')} that the rest of the plate has: "
             f"{describe(keys[0])}{more}; leave the well out or add the file.",
             _neighbour(planes, keys[0]),
             well,

@@ -66,6 +66,37 @@ def _near(labels: Array, distance: float) -> tuple[Array, Array, Array]:
     return found, owner, contact
 
 
+def _nearest_five(centres: Array) -> tuple[Array, Array]:
+    """Return the distances to the five nearest other points, and which is the nearest.
+
+    Parameters
+    ----------
+    centres : ndarray
+        (n, 2).
+
+    Returns
+    -------
+    distances : ndarray
+        (n, 5), ascending; NaN where there are fewer others.
+    nearest : ndarray
+        (n,), rows of `centres`; of no meaning for a single point.
+    """
+    from scipy.spatial import KDTree
+
+    n = len(centres)
+    distances = np.full((n, 5), np.nan)
+    if n < 2:
+        return distances, np.zeros(n, np.intp)
+    wanted = min(6, n)
+    found, index = KDTree(centres).query(centres, k=wanted)
+    # The point itself is among the nearest, as a rule the first of them.
+    found[index == np.arange(n)[:, np.newaxis]] = -1
+    order = np.argsort(found, axis=1, kind="stable")
+    found, index = (np.take_along_axis(array, order, axis=1) for array in (found, index))
+    distances[:, : wanted - 1] = found[:, 1:]
+    return distances, index[:, 1]
+
+
 @declare(
     contract=Contract.TABLE,
     output_kind=Kind.TABLE,
@@ -120,8 +151,6 @@ def measure_neighbours(labels: Array, distance: float = 1.5) -> Table:
     ParameterError
         `distance` is below 1.
     """
-    from scipy.spatial import KDTree
-
     function = "measure_neighbours"
     require_array(labels, function, ndims=(2,))
     checked = require_labels(labels, function)
@@ -132,24 +161,13 @@ def measure_neighbours(labels: Array, distance: float = 1.5) -> Table:
     row = np.searchsorted(values, owner)
     outline = np.bincount(row, minlength=n)
     touching = np.bincount(row, weights=contact, minlength=n)
-    nearest = np.zeros(n, np.int32)
-    distances = np.full((n, 5), np.nan)
-    if n > 1:
-        centres = _centres(checked, values, sizes)
-        wanted = min(6, n)
-        found, index = KDTree(centres).query(centres, k=wanted)
-        # The object itself is among the nearest, as a rule the first of them.
-        found[index == np.arange(n)[:, np.newaxis]] = -1
-        order = np.argsort(found, axis=1, kind="stable")
-        found, index = (np.take_along_axis(array, order, axis=1) for array in (found, index))
-        nearest = values[index[:, 1]].astype(np.int32)
-        distances[:, : wanted - 1] = found[:, 1:]
+    distances, first = _nearest_five(_centres(checked, values, sizes))
     with_any = ~np.isnan(distances)
     return {
         "label": values.astype(np.int32),
         "neighbour_count": np.bincount(np.searchsorted(values, pairs[:, 0]), minlength=n),
         "touching_fraction": touching / np.maximum(outline, 1),
-        "nearest_label": nearest,
+        "nearest_label": values[first].astype(np.int32) if n > 1 else np.zeros(n, np.int32),
         "nearest_distance": distances[:, 0],
         "second_nearest_distance": distances[:, 1],
         "mean_distance_5": np.divide(

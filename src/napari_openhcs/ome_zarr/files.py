@@ -9,7 +9,15 @@ from typing import NamedTuple
 
 from napari_openhcs.errors import StoreError
 
-__all__ = ["FileEntry", "Manifest", "ManifestWriter", "flush", "verify", "write_atomically"]
+__all__ = [
+    "FileEntry",
+    "Manifest",
+    "ManifestWriter",
+    "flush",
+    "flush_folder",
+    "verify",
+    "write_atomically",
+]
 
 
 class FileEntry(NamedTuple):
@@ -107,7 +115,7 @@ def flush(folder: Path, manifest: Manifest) -> None:
         folders.update(_parents(folder, path))
         _fsync(folder / path)
     for item in folders:
-        _fsync_folder(item)
+        flush_folder(item)
 
 
 def _parents(folder: Path, path: str) -> Iterator[Path]:
@@ -128,7 +136,13 @@ def _fsync(path: Path) -> None:
         raise StoreError(f"{path} cannot be flushed to disk: {error.strerror}.") from error
 
 
-def _fsync_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
+    """Bring what was made or renamed in a folder to the disk itself.
+
+    Raises
+    ------
+    StoreError
+    """
     if os.name != "nt":  # Windows has no handle for folders; it orders renames itself
         _fsync(path)
 
@@ -197,4 +211,4 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
-    _fsync_folder(path.parent)
+    flush_folder(path.parent)

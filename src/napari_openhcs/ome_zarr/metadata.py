@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from napari_openhcs.axes import row_letters, well_position
+from napari_openhcs.axes import row_letters, well_path, well_position
 from napari_openhcs.plan import PLATE, REDUCED, CompiledPlate, OutputPlan, ProcessingContext
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "safe_name",
     "table_attributes",
     "well_attributes",
-    "well_path",
 ]
 
 IMAGE_AXES = ("t", "c", "z", "y", "x")
@@ -36,12 +35,6 @@ _AXIS_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "sp
 
 PALETTE = ("00FFFF", "FF00FF", "FFFF00", "00FF00", "FF0000", "0000FF")
 """Colours of channels that have none, when there are several; a single one is white."""
-
-
-def well_path(well: str) -> str:
-    """Return where a well lies in its plate: ``B02`` → ``B/02``."""
-    row, column = well_position(well)
-    return f"{row_letters(row)}/{column + 1:02d}"
 
 
 def safe_name(name: str) -> str:

@@ -26,7 +26,7 @@ from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.ome_zarr import metadata
 from napari_openhcs.ome_zarr.codecs import Codec, make_codec
 from napari_openhcs.ome_zarr.files import FileEntry, ManifestWriter, write_atomically
-from napari_openhcs.ome_zarr.metadata import safe_name, well_path
+from napari_openhcs.ome_zarr.metadata import safe_name
 from napari_openhcs.ome_zarr.nodes import (
     array_files,
     attributes_file,
@@ -48,7 +48,7 @@ from napari_openhcs.plan import (
     StorePlan,
 )
 
-__all__ = ["ReadArray", "ReadTable", "create_plate", "update_plate", "well_path", "write_well"]
+__all__ = ["ReadArray", "ReadTable", "create_plate", "update_plate", "write_well"]
 
 ReadArray = Callable[[OutputPlan, Coord], np.ndarray]
 """Gives one (Y, X) plane of an output."""

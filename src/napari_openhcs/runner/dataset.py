@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,19 +29,9 @@ __all__ = [
     "StepData",
     "identity_of_planes",
     "matching",
-    "narrow",
     "narrow_context",
     "places",
 ]
-
-
-def narrow(grid: Grid, select: Mapping[str, tuple[str | int, ...]]) -> Grid:
-    """Return a grid with only the selected values, in the grid's own order."""
-    chosen = {
-        component: tuple(value for value in grid.values(component) if value in values)
-        for component, values in select.items()
-    }
-    return replace(grid, **chosen)
 
 
 def places(grid: Grid, components: tuple[str, ...]) -> Iterator[dict[str, Any]]:

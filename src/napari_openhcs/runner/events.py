@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+import time
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
 from napari_openhcs.frozen import FrozenMapping, from_json, to_json
 
-__all__ = ["Event", "EventLog", "What", "decode_event", "encode_event"]
+__all__ = ["Event", "EventLog", "What", "decode_event", "encode_event", "stamped"]
 
 
 class What(StrEnum):
@@ -88,6 +90,12 @@ _DEFAULTS: dict[str, object] = {
     item.name: FrozenMapping() if item.name == "conversions" else item.default
     for item in fields(Event)
 }
+
+
+def stamped(event: Event) -> Event:
+    """Return an event with the time it is now, on both clocks."""
+    wall = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return replace(event, at=round(time.monotonic(), 4), time=wall)
 
 
 def encode_event(event: Event) -> bytes:

@@ -7,13 +7,12 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
 
 from napari_openhcs.errors import CompileError, OutputError, RunError
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner import lock, prepare
-from napari_openhcs.runner.events import Event, EventLog, What
+from napari_openhcs.runner.events import Event, EventLog, What, stamped
 from napari_openhcs.runner.executors import EXECUTORS
 from napari_openhcs.runner.follow import EventFollower, stop_run
 from napari_openhcs.runner.paths import RunPaths
@@ -112,8 +111,7 @@ def start_run(plan: CompiledPlate, *, resume: bool = False, overwrite: bool = Fa
     try:
         prepare.write_books(plan, paths, resume=resume, overwrite=overwrite)
         with EventLog(paths.events) as log:
-            wall = datetime.now().astimezone().isoformat(timespec="milliseconds")
-            log.append(Event(What.RUN_STARTED, at=round(time.monotonic(), 4), time=wall))
+            log.append(stamped(Event(What.RUN_STARTED)))
         process = _start_supervisor(paths)
         lock.hand_over(paths.lock, process.pid)
     except BaseException:

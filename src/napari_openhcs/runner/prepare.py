@@ -21,6 +21,7 @@ from napari_openhcs.runner.follow import read_plan
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.well import planned_calls
 from napari_openhcs.storage.base import lies_inside
+from napari_openhcs.words import counted
 
 __all__ = ["all_stores", "check_output", "open_books", "write_books"]
 
@@ -174,7 +175,7 @@ def _settle(
         )
     elif not resume:
         done = len(list(paths.markers.glob("*.json")))
-        wells = "a begun run" if not done else "1 well" if done == 1 else f"{done} wells"
+        wells = counted(done, "well") if done else "a begun run"
         raise OutputError(
             f"{paths.output} already holds {wells} of this very pipeline: resume to keep them "
             "(--resume, resume=True), or overwrite (--overwrite, overwrite=True) to run them again."

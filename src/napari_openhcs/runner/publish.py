@@ -16,16 +16,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_openhcs.axes import well_path
 from napari_openhcs.errors import OpenHCSError, StoreError
 from napari_openhcs.frozen import FrozenMapping, from_json, to_json
-from napari_openhcs.ome_zarr.files import FileEntry, Manifest, flush, verify, write_atomically
-from napari_openhcs.ome_zarr.write import well_path, write_well
+from napari_openhcs.ome_zarr.files import (
+    FileEntry,
+    Manifest,
+    flush,
+    flush_folder,
+    verify,
+    write_atomically,
+)
+from napari_openhcs.ome_zarr.write import write_well
 from napari_openhcs.plan import CompiledPlate, ProcessingContext
 from napari_openhcs.runner.dataset import identity_of_planes
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.well import WellExecution, WellReport
 
-__all__ = ["Marker", "clean_staging", "committed_wells", "publish_well", "read_marker", "stores_of"]
+__all__ = ["Marker", "clean_staging", "markers_of", "publish_well", "read_marker", "stores_of"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ def read_marker(plan: CompiledPlate, paths: RunPaths, well: str) -> Marker | Non
     return marker
 
 
-def committed_wells(plan: CompiledPlate, paths: RunPaths) -> dict[str, Marker]:
+def markers_of(plan: CompiledPlate, paths: RunPaths) -> dict[str, Marker]:
     """Return the markers of all wells with the plan's key, also of wells not in this plan."""
     markers = (_load(path) for path in sorted(paths.markers.glob("*.json")))
     return {item.well: item for item in markers if item is not None and item.key == plan.key}
@@ -198,12 +206,7 @@ def _move(staged: Path, target: Path, folder: Path) -> None:
     if target.exists():
         os.rename(target, folder / f"replaced-{staged.name}")
     os.rename(staged, target)
-    if os.name != "nt":  # Windows has no handle for folders; it orders renames itself
-        descriptor = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    flush_folder(target.parent)
 
 
 def _marker(

@@ -13,6 +13,7 @@ from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.plan import CompiledPlate
 from napari_openhcs.runner.events import Event, What
 from napari_openhcs.runner.status import RunPhase, RunStatus, WellPhase, WellStatus
+from napari_openhcs.words import counted
 
 __all__ = [
     "Action",
@@ -398,7 +399,7 @@ def _end_if_over(state: RunState, actions: tuple[Action, ...]) -> Step:
         return state, actions
     failed, total = _count(state, WellPhase.FAILED), len(state.wells)
     if failed:
-        wells = "1 well" if failed == 1 else f"{failed} wells"
+        wells = counted(failed, "well")
         return _end(state, RunPhase.FAILED, f"FAILED {failed}/{total}: {wells} failed.")
     return _end(state, RunPhase.DONE, f"DONE {total}/{total}.")
 

@@ -19,19 +19,18 @@ import signal
 import time
 import traceback
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.ome_zarr.write import create_plate, update_plate
 from napari_openhcs.plan import CompiledPlate, decode_plan
 from napari_openhcs.runner import lock
-from napari_openhcs.runner.events import Event, EventLog, What
+from napari_openhcs.runner.events import Event, EventLog, What, stamped
 from napari_openhcs.runner.executors import EXECUTORS
 from napari_openhcs.runner.executors.base import Executor, limit_threads
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.prepare import all_stores
-from napari_openhcs.runner.publish import Marker, clean_staging, committed_wells, read_marker
+from napari_openhcs.runner.publish import Marker, clean_staging, markers_of, read_marker
 from napari_openhcs.runner.state import (
     Action,
     Assign,
@@ -86,14 +85,14 @@ class Supervisor:
         self._deadlines: dict[int, tuple[float, Event]] = {}
         self._signalled = False
         if not handed_over:
-            self.log.append(self._stamp(Event(What.RUN_STARTED)))
+            self.log.append(stamped(Event(What.RUN_STARTED)))
 
     def run(self) -> int:
         """Run to the end and return the exit status: 0 done, 1 failed, 130 stopped."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
-            self._apply(self._stamp(Event(What.RUN_STARTED)))
+            self._apply(stamped(Event(What.RUN_STARTED)))
             self._prepare()
             while self.end is None:
                 self._turn()
@@ -119,7 +118,7 @@ class Supervisor:
             self.paths.marker(well).unlink(missing_ok=True)
             if context.problems:
                 self._feed(Event(What.WELL_REFUSED, well=well, message=" ".join(context.problems)))
-        self._committed = committed_wells(self.plan, self.paths)
+        self._committed = markers_of(self.plan, self.paths)
         self._show_wells()
         cores = limit_threads(self.plan.workers)
         if self.state.queue:
@@ -197,13 +196,9 @@ class Supervisor:
             reason=f"{event.step}:time limit",
         )
 
-    def _stamp(self, event: Event) -> Event:
-        wall = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        return replace(event, at=round(time.monotonic(), 4), time=wall)
-
     def _feed(self, event: Event) -> None:
         """Log an event, take it to the machine, and perform what the machine says."""
-        event = self._stamp(event)
+        event = stamped(event)
         self.log.append(event)
         self._apply(event)
 

@@ -36,7 +36,7 @@ from napari_openhcs.plan import (
     SourcePlan,
     StepPlan,
 )
-from napari_openhcs.runner.dataset import PlateData, StepData, matching, narrow, places
+from napari_openhcs.runner.dataset import PlateData, StepData, matching, places
 from napari_openhcs.runner.tables import Table, join_channels, stack_places
 from napari_openhcs.storage import VirtualFileSystem
 
@@ -235,7 +235,7 @@ class WellExecution:
             return StepOutcome(step, known, time.perf_counter() - start, True)
         data = StepData(step, self._scratch)
         measured: dict[Coord, dict[str, Table]] = {}
-        grid = narrow(self._grid_of(step.source), step.source.select)
+        grid = self._grid_of(step.source).narrowed(step.source.select)
         loops = tuple(name for name in COMPONENTS if name not in step.variable_components)
         for place in places(grid, loops):
             self._stack(number, step, grid, place, data, measured)
@@ -347,7 +347,7 @@ class WellExecution:
         self, number: int, source: SourcePlan, coords: Sequence[Coord], variable: tuple[str, ...]
     ) -> list[np.ndarray]:
         """Return the planes of a wired input at a stack's places: one each, or one for all."""
-        grid = narrow(self._grid_of(source), source.select)
+        grid = self._grid_of(source).narrowed(source.select)
         single = all(len(grid.values(name)) == 1 for name in variable)
         wanted = [matching(grid, coord) for coord in (coords[:1] if single else coords)]
         return [self._read(number, source.dataset, coord, keep=True) for coord in wanted]
@@ -403,7 +403,7 @@ class WellExecution:
         for number, step in enumerate(self.context.layout.steps):
             for source in (step.source, *(item.source for item in step.arrays)):
                 if source.dataset == PLATE:
-                    grid = narrow(self._plate.grid, source.select)
+                    grid = self._plate.grid.narrowed(source.select)
                     last.update((coord, number) for coord in grid.coords())
         return last
 

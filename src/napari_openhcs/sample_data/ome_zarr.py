@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_openhcs.axes import row_letters
+from napari_openhcs.axes import row_letters, well_path
 from napari_openhcs.sample_data.design import (
     PIXEL_SIZE_UM,
     Z_STEP_UM,
@@ -39,7 +39,7 @@ class _OmeZarrWriter:
     def write_metadata(self, path: Path, design: PlateDesign) -> None:
         _write_group(path, {"plate": _plate(design)})
         for well in design.wells:
-            place = path / _well_path(well)
+            place = path / well_path(well)
             if not (place.parent / "zarr.json").exists():
                 _write_group(place.parent, None)
             images = [{"path": field, "acquisition": 0} for field in design.fields]
@@ -67,17 +67,12 @@ class _OmeZarrWriter:
         for level, edge in enumerate(_edges(design)):
             if level:
                 pixels = _halve(pixels)[:edge, :edge]
-            chunk = path / _well_path(well) / field / str(level) / "c" / f"{channel}/{z}/0/0"
+            chunk = path / well_path(well) / field / str(level) / "c" / f"{channel}/{z}/0/0"
             chunk.parent.mkdir(parents=True, exist_ok=True)
             encoded = codec.encode(np.ascontiguousarray(pixels.astype("<u2", copy=False)))
             chunk.write_bytes(encoded)
             size += len(encoded)
         return size
-
-
-def _well_path(well: str) -> str:
-    letters = well.rstrip("0123456789")
-    return f"{letters}/{well[len(letters) :]}"
 
 
 def _edges(design: PlateDesign) -> list[int]:
@@ -97,7 +92,7 @@ def _halve(plane: NDArray[np.uint16]) -> NDArray[np.uint16]:
 def _plate(design: PlateDesign) -> dict[str, Any]:
     rows = [row_letters(row) for row in range(design.n_rows)]
     columns = [f"{column:02d}" for column in range(1, design.n_columns + 1)]
-    wells = [_well_path(well).split("/") for well in design.wells]
+    wells = [well_path(well).split("/") for well in design.wells]
     return {
         "name": design.name,
         "version": _VERSION,

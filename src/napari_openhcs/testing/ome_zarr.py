@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.axes import Contract, Kind, well_path
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.ome_zarr.files import Manifest, flush, verify
 from napari_openhcs.ome_zarr.pyramid import plan_layout
-from napari_openhcs.ome_zarr.write import create_plate, update_plate, well_path, write_well
+from napari_openhcs.ome_zarr.write import create_plate, update_plate, write_well
 from napari_openhcs.plan import (
     PLATE,
     ArrayInput,

@@ -31,6 +31,7 @@ from napari_openhcs.widgets.style import caption, escape, palette_of, tool_butto
 from napari_openhcs.widgets.well_colors import scale_of, state_colors, value_color
 from napari_openhcs.widgets.well_legend import WellLegend
 from napari_openhcs.widgets.well_values import BY_STATE, WellValues
+from napari_openhcs.words import counted
 
 __all__ = ["COUNT_KEY", "PlateNavigator"]
 
@@ -254,7 +255,7 @@ class PlateNavigator(QWidget):
             self.title.setText("")
             return
         size = f"{plate.pixel_size_um:.3g} µm/px" if plate.pixel_size_um else "pixel size unknown"
-        facts = f"{_count(len(plate.wells), 'well')} · {_count(len(plate.channels), 'channel')}"
+        facts = f"{counted(len(plate.wells), 'well')} · {counted(len(plate.channels), 'channel')}"
         self.title.setText(f"<b>{escape(plate.name)}</b><br>{facts} · {size}")
         self.title.setToolTip("\n".join([plate.root, *_oddities(plate)]))
         self.grid.set_plate(plate.n_rows, plate.n_columns, plate.wells)
@@ -338,10 +339,6 @@ class PlateNavigator(QWidget):
         self.grid.set_tips({well: self._values.tip(well, key) for well in plate.wells})
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def _oddities(plate: Plate) -> list[str]:
     """Return what is odd about a plate's files, one sentence each, at most 30."""
     found = [problem.message for problem in first_problems(plate.problems)]
@@ -349,7 +346,7 @@ def _oddities(plate: Plate) -> list[str]:
         first, number = plate.missing[0], len(plate.missing)
         found.insert(
             0,
-            f"{_count(number, 'plane')} of the plate {'is' if number == 1 else 'are'} missing, "
+            f"{counted(number, 'plane')} of the plate {'is' if number == 1 else 'are'} missing, "
             f"such as well {first.well}, field {first.field}, channel {first.channel}.",
         )
     return found[:30]

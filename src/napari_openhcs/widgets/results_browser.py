@@ -30,6 +30,7 @@ from napari_openhcs.widgets.message_line import MessageLine
 from napari_openhcs.widgets.object_link import ObjectLink
 from napari_openhcs.widgets.results_table import ResultsTable
 from napari_openhcs.widgets.style import caption, tool_button
+from napari_openhcs.words import counted
 
 if TYPE_CHECKING:
     from napari_openhcs.ome_zarr.results import Results
@@ -295,8 +296,7 @@ _SIDES = ("top", "left", "bottom", "right")
 
 
 def _facts(results: Results) -> str:
-    number = len(results.wells)
-    return f"{number} well{'' if number == 1 else 's'}"
+    return counted(len(results.wells), "well")
 
 
 def _rows(results: Results, name: str, well: str) -> Any:

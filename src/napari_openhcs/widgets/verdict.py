@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QW
 from napari_openhcs.plan import CompiledPlate, Problem
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.style import format_seconds, palette_of
+from napari_openhcs.words import byte_size, counted
 
 __all__ = ["Verdict"]
 
@@ -89,13 +90,13 @@ class Verdict(QWidget):
             self._say(f"{len(errors)} problem{plural}", palette.error.name())
             return
         warnings = len(plan.problems)
-        facts = [f"✓ compiles for {_wells(len(plan.contexts))}"]
+        facts = [f"✓ compiles for {counted(len(plan.contexts), 'well')}"]
         if plan.memory_per_well_bytes:
-            facts.append(f"{_bytes(plan.memory_per_well_bytes)} a well")
+            facts.append(f"{byte_size(plan.memory_per_well_bytes)} a well")
         if estimate := self._estimate(plan):
             facts.append(estimate)
         if warnings:
-            facts.append(f"{warnings} warning{'' if warnings == 1 else 's'}")
+            facts.append(counted(warnings, "warning"))
         self._say(" · ".join(facts), palette.good.name())
         plural = "" if plan.workers == 1 else "s"
         self.line.setToolTip(f"{plan.workers} worker{plural} at once; the time is an estimate")
@@ -138,12 +139,3 @@ class Verdict(QWidget):
         self.line.setToolTip("")
         self.line.setStyleSheet(f"color: {color};" if color else "")
         self.line.setVisible(bool(text))
-
-
-def _wells(number: int) -> str:
-    return f"{number} well{'' if number == 1 else 's'}"
-
-
-def _bytes(number: int) -> str:
-    megabytes = number / 1e6
-    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{max(1, megabytes):.0f} MB"
