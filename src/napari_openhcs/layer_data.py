@@ -32,6 +32,7 @@ __all__ = [
     "contrast_of",
     "corners",
     "hatch",
+    "place_of_mosaic",
     "placing",
     "raw_layers",
 ]
@@ -204,6 +205,28 @@ def corners(plate: Plate, well: str, fields: Sequence[str]) -> dict[str, tuple[i
     return {
         name: (number // side * rows, number % side * columns) for number, name in enumerate(fields)
     }
+
+
+def place_of_mosaic(
+    plate: Plate | None, well: str, field: str, position_um: tuple[float, float] | None
+) -> tuple[int, int]:
+    """Return (row, column) of a mosaic's corner, px, seen from that of `field`, at (0, 0).
+
+    Parameters
+    ----------
+    plate : Plate or None
+        For the position of `field`; (0, 0) where it is not known.
+    well, field : str
+    position_um : (x, y) or None
+        Of the mosaic; see :func:`~napari_openhcs.plate.mosaic_position`.
+    """
+    own = None if plate is None else plate.positions_um.get(f"{well}/{field}")
+    if plate is None or own is None or position_um is None or not plate.pixel_size_um:
+        return 0, 0
+    right, down = (
+        round((a - b) / plate.pixel_size_um) for a, b in zip(position_um, own, strict=True)
+    )
+    return down, right
 
 
 def _planned(plate: Plate, key: PlaneKey) -> PlannedPlane | None:

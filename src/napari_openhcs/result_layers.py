@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -128,6 +130,7 @@ def result_layers(
     *,
     cache: ShownPlanes | None = None,
     report: Report | None = None,
+    corner: tuple[int, int] = (0, 0),
 ) -> list[LayerData]:
     """Return the images and labels of a finished field; labels carry the rows measured on them.
 
@@ -149,12 +152,14 @@ def result_layers(
     """
     cache = ShownPlanes() if cache is None else cache
     layers = []
+    at = partial(_translated, corner=corner)
     if results.image_name != "raw":
         image = results.image(well, field)
         for number, channel in enumerate(image.channels):
             levels = _Levels(image, {"c": number}, cache, fill_labels=False)
             title = f"{results.image_name} {channel.name}".strip()
-            layers.append(_image_layer(levels, f"result/image/{number}", title, channel, report))
+            found = _image_layer(levels, f"result/image/{number}", title, channel, report)
+            layers.append(at(found, levels))
     rows = _rows(results, well, field)
     for name in results.label_names:
         levels = _Levels(results.labels(name, well, field), {}, cache, fill_labels=True)
@@ -162,8 +167,16 @@ def result_layers(
         _, problems = levels.first_plane()
         levels.report = report
         options = {**_options(levels, key, name), "opacity": 0.6, "features": rows.get(name)}
-        layers.append(LayerData(key, "labels", levels.data, options, problems))
+        layers.append(at(LayerData(key, "labels", levels.data, options, problems), levels))
     return layers
+
+
+def _translated(layer: LayerData, levels: _Levels, corner: tuple[int, int]) -> LayerData:
+    if corner == (0, 0):
+        return layer
+    *lead, height, width = levels.scale
+    place = (*(0.0 for _ in lead), corner[0] * height, corner[1] * width)
+    return replace(layer, options={**layer.options, "translate": place})
 
 
 def _image_layer(

@@ -98,7 +98,7 @@ class LazyImage:
     channels : tuple of ImageChannel
         Empty for labels.
     position_um : (x, y) or None
-        Stage position of the field.
+        Stage position of the field; of a mosaic that of its first row and column.
     """
 
     name: str

@@ -110,6 +110,17 @@ class Results:
         """
         return tuple(self._well(well).fields)
 
+    def field_with(self, well: str, field_id: str) -> str:
+        """Return the field under which results of `field_id` lie: itself, or one image of all.
+
+        Raises
+        ------
+        StoreError
+            The well is not among the results, or damaged.
+        """
+        fields = self.fields(well)
+        return field_id if field_id in fields else fields[0]
+
     def provenance(self, well: str) -> Mapping[str, Any]:
         """Return what was recorded when the well was run: conversions, fallbacks, timings."""
         found: Mapping[str, Any] = self._well(well).own.get("provenance", FrozenMapping())

@@ -40,6 +40,7 @@ from napari_openhcs.ome_zarr.nodes import (
 from napari_openhcs.ome_zarr.pyramid import halve_image, halve_labels, level_shapes
 from napari_openhcs.ome_zarr.tables import TABLE_FILE, encode_table
 from napari_openhcs.plan import (
+    REDUCED,
     CompiledPlate,
     Coord,
     OutputPlan,
@@ -47,6 +48,7 @@ from napari_openhcs.plan import (
     SourcePlan,
     StorePlan,
 )
+from napari_openhcs.plate import mosaic_position
 
 __all__ = ["ReadArray", "ReadTable", "create_plate", "update_plate", "write_well"]
 
@@ -255,7 +257,8 @@ class _WellWriter:
         name = f"{well} field {field}"
         scales = self._multiscales(metadata.IMAGE_AXES, name, self.image.layout)
         omero = metadata.omero(self.plan, grid.channel, windows, name)
-        position = self.plan.positions_um.get(f"{well}/{field}")
+        fields = self.image.data.mosaic_of if field == REDUCED else (field,)
+        position = mosaic_position(self.plan.positions_um, well, fields)
         own = {"well": well, "field": field, "channels": grid.channel, "z": grid.z, "t": grid.t}
         if position is not None:
             own["position_um"] = position

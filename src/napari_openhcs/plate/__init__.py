@@ -12,6 +12,7 @@ from napari_openhcs.plate.model import (
     PlateProblem,
     find_missing,
     first_problems,
+    mosaic_position,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "PlateProblem",
     "find_missing",
     "first_problems",
+    "mosaic_position",
 ]

@@ -22,6 +22,7 @@ __all__ = [
     "PlateProblem",
     "find_missing",
     "first_problems",
+    "mosaic_position",
 ]
 
 BAD_DATA = frozenset({"shape", "dtype", "unreadable"})
@@ -226,6 +227,20 @@ def smallest_plate(wells: Iterable[str]) -> tuple[int, int]:
         if rows <= size[0] and columns <= size[1]:
             return size
     return PLATE_SIZES[-1]
+
+
+def mosaic_position(
+    positions_um: Mapping[str, tuple[float, float]], well: str, fields: Iterable[str]
+) -> tuple[float, float] | None:
+    """Return the stage position of a mosaic of fields: the least x and y any of them has, µm.
+
+    None where one of them has no position, or there are no fields.
+    """
+    places = [positions_um.get(f"{well}/{name}") for name in fields]
+    known = [place for place in places if place is not None]
+    if not known or len(known) < len(places):
+        return None
+    return min(x for x, _ in known), min(y for _, y in known)
 
 
 def find_missing(planes: Mapping[PlaneKey, PlaneSource]) -> tuple[PlaneKey, ...]:

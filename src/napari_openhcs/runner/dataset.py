@@ -64,8 +64,10 @@ def matching(grid: Grid, coord: Coord) -> Coord:
 def narrow_context(context: ProcessingContext, field_id: str) -> ProcessingContext:
     """Return a context in which the well has one field only.
 
-    A step that puts fields together (a stitching) sees this one field alone.
+    Where a step works on all fields at once (a stitching, a flat field) they all stay.
     """
+    if any(_works_on_fields(step) for step in context.layout.steps):
+        return context
 
     def of(grid: Grid) -> Grid:
         kept = tuple(value for value in grid.field if value in (field_id, REDUCED))
@@ -85,6 +87,11 @@ def narrow_context(context: ProcessingContext, field_id: str) -> ProcessingConte
         layout=replace(layout, grid=of(layout.grid), steps=steps, outputs=outputs),
         planes=tuple(plane for plane in context.planes if plane.field == field_id),
     )
+
+
+def _works_on_fields(step: StepPlan) -> bool:
+    calls = (call for chain in step.patterns.values() for call in chain)
+    return "field" in step.variable_components and any(call.applies_to == "stack" for call in calls)
 
 
 def identity_of_planes(context: ProcessingContext) -> str:

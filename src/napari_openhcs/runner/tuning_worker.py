@@ -22,8 +22,13 @@ import numpy as np
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import from_json, to_json
-from napari_openhcs.plan import ProcessingContext, StepPlan, decode_plan
-from napari_openhcs.runner.dataset import StepData, identity_of_planes, narrow_context
+from napari_openhcs.plan import Grid, ProcessingContext, StepPlan, decode_plan
+from napari_openhcs.runner.dataset import (
+    StepData,
+    identity_of_planes,
+    narrow,
+    narrow_context,
+)
 from napari_openhcs.runner.tables import stack_places
 from napari_openhcs.runner.tuning_messages import (
     ReplyWhat,
@@ -166,11 +171,15 @@ class TuningWorker:
         """Send a step's output."""
         table: dict[str, np.ndarray] = {}
         path = ""
+        grid = outcome.data.grid
+        if request.field in grid.field:
+            grid = narrow(grid, {"field": (request.field,)})
         if outcome.data.is_table:
-            items = list(outcome.data.tables.items())
-            table = stack_places(context.well, items, outcome.data.grid)
+            tables = outcome.data.tables.items()
+            items = [(coord, rows) for coord, rows in tables if coord.field in grid.field]
+            table = stack_places(context.well, items, grid)
         else:
-            path = str(self._leave(outcome.data))
+            path = str(self._leave(outcome.data, grid))
         self._say(
             TuningMessage(
                 request.id,
@@ -179,16 +188,15 @@ class TuningWorker:
                 kind=outcome.step.output.kind,
                 seconds=round(outcome.seconds, 6),
                 cached=outcome.cached,
-                grid=outcome.data.grid,
+                grid=grid,
                 path=path,
                 table={name: pack_column(values) for name, values in table.items()},
                 dtypes={name: values.dtype.str for name, values in table.items()},
             )
         )
 
-    def _leave(self, data: StepData) -> Path:
-        """Write a step's planes as one (field, channel, z, t, Y, X) array."""
-        grid = data.grid
+    def _leave(self, data: StepData, grid: Grid) -> Path:
+        """Write planes of a step as one (field, channel, z, t, Y, X) array."""
         planes = [data.read(coord) for coord in grid.coords()]
         lengths = (len(grid.field), len(grid.channel), len(grid.z), len(grid.t))
         path = self._folder / f"{self._files:06d}.npy"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_openhcs.layer_data import LayerData, ShownPlanes, raw_layers
+from napari_openhcs.layer_data import LayerData, ShownPlanes, place_of_mosaic, raw_layers
 from napari_openhcs.result_layers import (
     LABELS,
     OTHER_FIELDS,
@@ -179,7 +179,7 @@ class WellLayers(QObject):
             lambda: [
                 layer
                 for layer in _layers_of(
-                    results, plate if mosaic else None, tuned.well, tuned.field, cache, report
+                    results, plate, mosaic, tuned.well, tuned.field, cache, report
                 )
                 # Where the results are the open plate, their images are shown already.
                 if not (own and layer.kind == "image")
@@ -291,19 +291,21 @@ def _update(layer: Any, item: LayerData) -> None:
 
 def _layers_of(
     results: Results,
-    mosaic: Plate | None,
+    plate: Plate | None,
+    mosaic: bool,
     well: str,
     field: str,
     cache: ShownPlanes,
     report: Any,
 ) -> list[LayerData]:
-    """Return the result layers of a field; with those of the others where a plate is given."""
-    fields = results.fields(well)
-    shown = field if field in fields else fields[0]
-    found = result_layers(results, well, shown, cache=cache, report=report)
-    if mosaic is None:
+    """Return the result layers of a field; in a mosaic with those of the others."""
+    shown = results.field_with(well, field)
+    position = results.image(well, shown).position_um if shown != field else None
+    corner = place_of_mosaic(plate, well, field, position)
+    found = result_layers(results, well, shown, cache=cache, report=report, corner=corner)
+    if plate is None or not mosaic:
         return found
-    others = other_field_layers(results, mosaic, well, field, cache=cache, report=report)
+    others = other_field_layers(results, plate, well, field, cache=cache, report=report)
     return [*others, *found]
 
 

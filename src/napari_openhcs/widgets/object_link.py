@@ -81,15 +81,17 @@ class ObjectLink(QObject):
         ----------
         label : int
         center_yx : (y, x)
-            In px of the tuned field.
+            In px of the labels the object is in.
         diameter : float
             Of the ring, px.
         pixel_um : float or None
             Size of a pixel.
         """
+        corner = (0.0, 0.0)
         for layer in self._viewer.layers:
             if key_of(layer).startswith(LABELS):
                 layer.selected_label = label
+                corner = (float(layer.translate[-2]), float(layer.translate[-1]))
         self.unmark()
         selected = set(self._viewer.layers.selection)
         layer = self._viewer.add_points(
@@ -100,13 +102,15 @@ class ObjectLink(QObject):
             border_color="#ffffff",
             border_width=0.08,
             **placing(("y", "x"), pixel_um, None),
+            translate=corner,
             metadata={"openhcs": MARK},
         )
         layer.editable = False
         if selected:
             self._viewer.layers.selection = selected
         size = pixel_um or 1.0
-        self._bring_into_sight((center_yx[0] * size, center_yx[1] * size), diameter * size)
+        y, x = (corner[axis] + center_yx[axis] * size for axis in range(2))
+        self._bring_into_sight((y, x), diameter * size)
 
     def _bring_into_sight(self, place: tuple[float, float], diameter: float) -> None:
         """Move the camera only where the object lies outside of what it shows."""

@@ -13,7 +13,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.errors import OpenHCSError
+from napari_openhcs.layer_data import place_of_mosaic
 from napari_openhcs.plan import CompiledPlate, StepPlan
+from napari_openhcs.plate import Plate, mosaic_position
 from napari_openhcs.runner.tuning import ReplyWhat, TuningProcess, TuningReply
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import listen, report_error
@@ -146,7 +148,7 @@ class Preview(QObject):
         if reply.what is ReplyWhat.STEP and step is not None and plate is not None:
             if not reply.cached:
                 self._seconds[step.name] = reply.seconds
-            self.layers.show(plate, [self._preview(step, reply)])
+            self.layers.show(plate, [self._preview(plate, step, reply)])
         elif reply.what is ReplyWhat.FAILED and step is not None:
             self._failed[step.name] = reply.message
         elif reply.what is ReplyWhat.FAILED:
@@ -154,7 +156,9 @@ class Preview(QObject):
         if reply.what in (ReplyWhat.FAILED, ReplyWhat.DONE):
             self._timer.stop()
 
-    def _preview(self, step: StepPlan, reply: TuningReply) -> StepPreview:
+    def _preview(self, plate: Plate, step: StepPlan, reply: TuningReply) -> StepPreview:
+        tuned = self._session.state.tuned
+        corner = mosaic_position(plate.positions_um, tuned.well, step.output.mosaic_of)
         return StepPreview(
             step.name,
             reply.kind or step.output.kind,
@@ -162,6 +166,7 @@ class Preview(QObject):
             reply.array,
             reply.table or {},
             self._measured_by(step),
+            place_of_mosaic(plate, tuned.well, tuned.field, corner),
         )
 
     def _measured_by(self, step: StepPlan) -> str:

@@ -47,6 +47,8 @@ class StepPreview:
         Empty unless `kind` is table.
     measured : str
         Title of the labels step a table's rows belong to.
+    corner : (int, int)
+        Row and column of the planes' corner seen from that of the tuned field, px.
     """
 
     title: str
@@ -55,6 +57,7 @@ class StepPreview:
     array: np.ndarray | None = None
     table: Mapping[str, np.ndarray] = field(default_factory=dict)
     measured: str = ""
+    corner: tuple[int, int] = (0, 0)
 
 
 def channel_stack(array: np.ndarray, channel: int, n_z: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -114,7 +117,8 @@ class PreviewLayers:
                 array, names = channel_stack(preview.array, position, len(plate.z))
                 label = _layer_name(plate, preview, channel)
                 key = (preview.title, channel)
-                self._show_array(plate, preview.kind, key, label, array, names, position)
+                options = _options(plate, preview, names) | {"name": label}
+                self._show_array(plate, preview.kind, key, array, options, position)
             self._remove(lambda key, p=preview: key[0] == p.title and key[1] not in p.grid.channel)
         self.arrange()
 
@@ -123,9 +127,8 @@ class PreviewLayers:
         plate: Plate,
         kind: Kind,
         key: tuple[str, str],
-        name: str,
         array: np.ndarray,
-        names: tuple[str, ...],
+        placed: Mapping[str, Any],
         position: int,
     ) -> None:
         """Give a layer new pixels, or make it where there is none that can take them."""
@@ -138,9 +141,10 @@ class PreviewLayers:
             layer = None
         if layer is not None:
             layer.data = array
+            if tuple(layer.translate) != placed["translate"]:
+                layer.translate = placed["translate"]
             return
-        options = placing(names, plate.pixel_size_um, plate.z_step_um) | {
-            "name": name,
+        options = dict(placed) | {
             "metadata": {KEY: key, "openhcs": "step/" + "/".join(key)},
             "visible": key[0] not in self._session.state.hidden_steps,
         }
@@ -208,6 +212,15 @@ class PreviewLayers:
             layer = found[key]
             layers = self._viewer.layers
             layers.move(layers.index(layer), len(layers))
+
+
+def _options(plate: Plate, preview: StepPreview, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return scale, units, axis labels and translation of a preview's layers."""
+    options = placing(names, plate.pixel_size_um, plate.z_step_um)
+    *_, height, width = options["scale"]
+    row, column = preview.corner
+    lead = (0.0,) * (len(names) - 2)
+    return options | {"translate": (*lead, row * height, column * width)}
 
 
 def _layer_name(plate: Plate, preview: StepPreview, channel: str) -> str:

@@ -186,7 +186,10 @@ class ResultsBrowser(QWidget):
         if well is None:
             return
         try:
-            self._session.tune(str(well), "" if field is None else str(field))
+            plate = self._session.plate
+            known = plate is not None and field in plate.fields_of(str(well))
+            # Objects of a mosaic belong to no field: the one that is looked at stays.
+            self._session.tune(str(well), str(field) if known else "")
         except OpenHCSError as error:
             report_error(self._session, error)
             return
@@ -196,7 +199,11 @@ class ResultsBrowser(QWidget):
     def show_object(self, label: int) -> None:
         """Select the row of an object of the field that is looked at, and ring the object."""
         tuned = self._session.state.tuned
-        row = self.model.row_of(tuned.well, tuned.field, label)
+        results = self._session.state.results
+        if results is None or tuned.well not in results.wells:
+            return
+        field = results.field_with(tuned.well, tuned.field)
+        row = self.model.row_of(tuned.well, field, label)
         if row is None:
             return
         self.view.selectRow(row)
