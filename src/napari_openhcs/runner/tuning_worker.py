@@ -23,12 +23,7 @@ import numpy as np
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import from_json, to_json
 from napari_openhcs.plan import Grid, ProcessingContext, StepPlan, decode_plan
-from napari_openhcs.runner.dataset import (
-    StepData,
-    identity_of_planes,
-    narrow,
-    narrow_context,
-)
+from napari_openhcs.runner.dataset import StepData, identity_of_planes, narrow_context
 from napari_openhcs.runner.tables import stack_places
 from napari_openhcs.runner.tuning_messages import (
     ReplyWhat,
@@ -173,7 +168,7 @@ class TuningWorker:
         path = ""
         grid = outcome.data.grid
         if request.field in grid.field:
-            grid = narrow(grid, {"field": (request.field,)})
+            grid = grid.narrowed({"field": (request.field,)})
         if outcome.data.is_table:
             tables = outcome.data.tables.items()
             items = [(coord, rows) for coord, rows in tables if coord.field in grid.field]
