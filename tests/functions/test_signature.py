@@ -166,3 +166,15 @@ def test_a_required_parameter_without_a_known_value_is_told() -> None:
 def test_signature_text_is_the_same_in_every_process(call: Any) -> None:
     assert "0x" not in signature_text(call)
     assert signature_text(annotated).startswith("(image, labels, times=2, factor=1, how='a'")
+
+
+def test_a_formula_in_html_is_left_out_of_the_summary():
+    def add(image, scalar=1.0):
+        """Adds a number to every pixel. <pre>f(x, s) = x + s</pre>
+
+        Parameters
+        ----------
+        image : array
+        """
+
+    assert describe_signature(add, Hints()).summary == "Adds a number to every pixel."

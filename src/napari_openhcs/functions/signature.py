@@ -123,6 +123,8 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
 def _first_sentences(text: str, limit: int = 300) -> str:
     """Return whole sentences of the first paragraph up to about `limit` characters."""
     paragraph = " ".join(text.split("\n\n")[0].split())
+    # A formula in HTML, as some libraries have it, says little on one line.
+    paragraph = re.sub(r"\s*<pre>.*?(</pre>|$)", "", paragraph)
     paragraph = re.sub(r":\w+:`~?([^`<]+?)(?:\s*<[^`]*>)?`", r"\1", paragraph).replace("``", "")
     if len(paragraph) <= limit:
         return paragraph

@@ -101,7 +101,7 @@ class Pyclesperanto(FunctionLibrary):
     def doc_url(self, name: str) -> str:
         """Return the address in the function's docstring, else the library's documentation."""
         found = re.search(r"https?://clij\S+", import_function(name).__doc__ or "")
-        return found[0] if found else "https://clesperanto-doc.readthedocs.io/"
+        return found[0] if found else "https://clesperanto.github.io/pyclesperanto/"
 
 
 def _rows_of_objects(table: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
