@@ -171,6 +171,8 @@ def establish_function(library: FunctionLibrary, name: str, function: Function) 
         raise NotEstablished(reason)
     hints = library.hints(name)
     spec = draft_spec(library, name, function, hints)
+    if twin := library.twin_of(name):
+        return _inherited(spec, twin)
     runner = _Runner(spec, on_numpy(spec, library.adapted(name, function)), function)
     seen = _observe(runner, hints)
     useful = [item for item in seen if not item.problem and not _wraps(runner, item)]
@@ -199,6 +201,27 @@ def establish_function(library: FunctionLibrary, name: str, function: Function) 
     if established.contract is Contract.PLANE and hints.contract is None:
         established = replace(established, ndims=(2,))
     return established
+
+
+def _inherited(spec: FunctionSpec, twin: FunctionSpec) -> FunctionSpec:
+    """Return a function with what was established for its twin on NumPy arrays."""
+    taken = {item.name for item in spec.parameters}
+    lacking = [item.name for item in twin.parameters if item.required and item.name not in taken]
+    if lacking:
+        raise NotEstablished(f"takes no {', '.join(lacking)}, which {twin.id} needs")
+    known = {item.name for item in twin.parameters}
+    return replace(
+        spec,
+        contract=twin.contract,
+        output_kind=twin.output_kind,
+        input_kinds=twin.input_kinds,
+        keeps_kind=twin.keeps_kind,
+        ndims=twin.ndims,
+        dtypes=twin.dtypes,
+        parameters=tuple(item for item in spec.parameters if item.name in known),
+        unit_scaled=twin.unit_scaled,
+        twin=twin.id,
+    )
 
 
 def _observe(runner: _Runner, hints: Hints) -> list[Observation]:

@@ -232,7 +232,13 @@ def get_function(name: str) -> Callable[..., Any]:
             f"'{install_command(spec)}'."
         ) from error
     _check_signature(spec, function)
-    return LIBRARIES[spec.library].adapted(name, function)
+    adapted = LIBRARIES[spec.library].adapted(name, function)
+    if not spec.twin:
+        return adapted
+    # It needs NumPy, which listing the functions must not load.
+    from napari_openhcs.functions.verify import verified
+
+    return verified(spec, adapted, lambda: get_function(spec.twin))
 
 
 def _check_signature(spec: FunctionSpec, function: Callable[..., Any]) -> None:

@@ -93,6 +93,10 @@ class FunctionSpec:
         :meth:`output_kind_for`.
     deterministic : bool
         Two processes with other random seeds gave the same result, bit for bit.
+    twin : str
+        Id of the function on NumPy arrays whose kinds, contract and pixel types this one
+        inherits; it is compared with it when it is first called.  Empty where this function
+        was run itself.
     """
 
     id: str
@@ -118,6 +122,7 @@ class FunctionSpec:
     seconds_per_megapixel: float | None = None
     keeps_kind: bool = False
     deterministic: bool = True
+    twin: str = ""
 
     def parameter(self, name: str) -> ParameterSpec | None:
         """Return a parameter by name, or None."""

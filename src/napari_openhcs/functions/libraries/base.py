@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.frozen import FrozenMapping
@@ -26,6 +26,9 @@ from napari_openhcs.functions.catalogue import (
     read_catalogue,
 )
 from napari_openhcs.installed import version as installed_version
+
+if TYPE_CHECKING:
+    from napari_openhcs.functions.spec import FunctionSpec
 
 __all__ = ["FunctionLibrary", "Hints", "adapt", "import_function", "signature_text"]
 
@@ -261,6 +264,10 @@ class FunctionLibrary:
             return result if part is None else result[part]
 
         return adapt(function, call, summary=_said(function, fixed, part))
+
+    def twin_of(self, name: str) -> FunctionSpec | None:
+        """Return the function on NumPy arrays whose contract a function inherits, or None."""
+        return None
 
     def doc_url(self, name: str) -> str:
         """Return the address of the function's page in the library's documentation."""
