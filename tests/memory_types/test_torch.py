@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from napari_openhcs.errors import ConversionError
 from napari_openhcs.memory_types import MEMORY_TYPES, convert
 from napari_openhcs.memory_types.base import ALL_DTYPES
+from napari_openhcs.memory_types.oom import cleanup_all_gpu_frameworks, with_recovery
 from napari_openhcs.testing.memory_types import MemoryTypeTests
 
 torch = pytest.importorskip("torch")
@@ -141,3 +142,28 @@ def test_gpu_there_and_back_on_a_stream_of_each_thread():
         thread.start()
         thread.join()
     assert streams[0] != streams[1]
+
+
+@pytest.mark.gpu
+def test_a_full_card_is_freed_and_the_work_ends_on_the_cpu():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    memory_type = MEMORY_TYPES["torch"]
+    kept = []
+
+    def work(device):
+        while device != "cpu":
+            kept.append(torch.empty(2**28, device=device))
+        return "done on the CPU"
+
+    def emptied():
+        kept.clear()
+        return work("cpu")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        with_recovery(lambda: work("cuda:0"), memory_type, retries=0)
+    kept.clear()
+    got = with_recovery(lambda: work("cuda:0"), memory_type, retries=1, fallback=emptied)
+    assert (got.value, got.retries, got.fell_back) == ("done on the CPU", 1, True)
+    cleanup_all_gpu_frameworks()
+    assert memory_type.free_memory("cuda:0") > 0.5 * memory_type.total_memory("cuda:0")
