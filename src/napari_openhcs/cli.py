@@ -12,6 +12,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from napari_openhcs import __version__
@@ -39,6 +40,13 @@ class _Parser(argparse.ArgumentParser):
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    parser.add_argument(
+        "--functions",
+        metavar="FOLDER",
+        action="append",
+        default=[],
+        help="a folder of your own functions; may be given several times",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,6 +94,7 @@ def main(pipeline: Pipeline | None = None, argv: Sequence[str] | None = None) ->
     try:
         parser = _parser() if pipeline is None else _script_parser(pipeline)
         arguments = parser.parse_args(given)
+        _find_functions(arguments.functions, beside_script=pipeline is not None)
         status: int = arguments.execute(arguments)
     except KeyboardInterrupt:
         return EXIT_STOPPED
@@ -101,6 +110,19 @@ def main(pipeline: Pipeline | None = None, argv: Sequence[str] | None = None) ->
         found = f"Unexpected {type(error).__name__}: {error}"
         return _refuse(error, [f"{found} (run again with --debug for the traceback)."], given)
     return status
+
+
+def _find_functions(named: Sequence[str], *, beside_script: bool) -> None:
+    """Look for custom functions in the folders named, and beside the script that runs."""
+    script = getattr(sys.modules["__main__"], "__file__", None) if beside_script else None
+    if not named and script is None:
+        return
+    from napari_openhcs.functions.custom_files import add_folder
+
+    for folder in named:
+        add_folder(folder)
+    if script is not None:
+        add_folder(Path(script).absolute().parent, beside=True)
 
 
 def _refuse(error: Exception, sentences: Sequence[str], given: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""``functions``: list the registry."""
+"""``functions``: list the registry; ``functions trust FILE`` and so on for your own files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 
 from napari_openhcs.axes import VALID_MEMORY_TYPES
 from napari_openhcs.commands.base import Command, console, print_json, print_table
+from napari_openhcs.commands.custom_files import add_actions, execute_action
 from napari_openhcs.errors import FunctionNotFoundError
 
 
@@ -13,9 +14,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-type", metavar="M", choices=VALID_MEMORY_TYPES)
     parser.add_argument("--library", metavar="L", help="skimage, scipy_ndimage, native, …")
     parser.add_argument("--search", metavar="TEXT", help="as you would say it: 'split nuclei'")
+    add_actions(parser)
 
 
 def _execute(arguments: argparse.Namespace) -> int:
+    if arguments.action is not None:
+        return execute_action(arguments)
     from napari_openhcs.functions import registry
 
     libraries = sorted({spec.library for spec in registry.specs().values()})

@@ -21,6 +21,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_openhcs.errors import ScriptError
+from napari_openhcs.functions.custom_files import add_folder
 from napari_openhcs.pipeline.pipeline import Pipeline
 from napari_openhcs.pipeline.script_reader import read_pipeline
 from napari_openhcs.pipeline.script_writer import write_pipeline
@@ -54,6 +55,8 @@ def export_script(pipeline: Pipeline) -> str:
 def import_script(source: str | Path) -> Pipeline:
     """Read a pipeline from a script; the script is parsed, never executed.
 
+    Custom functions are also looked for beside the file and in the folder ``functions`` there.
+
     Parameters
     ----------
     source : str or Path
@@ -66,6 +69,7 @@ def import_script(source: str | Path) -> Pipeline:
     """
     if not isinstance(source, Path):
         return read_pipeline(source)
+    add_folder(source.absolute().parent, beside=True)
     try:
         if source.stat().st_size > MAX_SCRIPT_BYTES:
             raise ScriptError(

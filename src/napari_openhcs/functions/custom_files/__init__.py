@@ -4,6 +4,7 @@
 
     folders ─▶ files.py      which files there are, each with the SHA-256 of its bytes
                outline.py    what a file holds, read from its text; it is not run
+               shown.py      how it is shown, and how it differs from what was trusted before
                trust.py      which hashes a person trusted after the text was shown
                trial.py      a trusted file's functions, tried in a subprocess
                kept.py       what was found then, by hash
@@ -26,6 +27,7 @@ from napari_openhcs.functions.custom_files.files import (
     user_folder,
 )
 from napari_openhcs.functions.custom_files.outline import Outline, outline_of
+from napari_openhcs.functions.custom_files.shown import difference, visible
 from napari_openhcs.functions.custom_files.states import (
     FileState,
     State,
@@ -43,6 +45,7 @@ __all__ = [
     "State",
     "add_folder",
     "copy_in",
+    "difference",
     "distrust",
     "file_states",
     "folders",
@@ -53,5 +56,6 @@ __all__ = [
     "read_file",
     "trust_file",
     "user_folder",
+    "visible",
     "why_missing",
 ]

@@ -139,13 +139,14 @@ def add_folder(folder: str | os.PathLike[str], *, beside: bool = False) -> None:
     folder : path
     beside : bool
         It is the folder of a script: only files with decorated functions count there, and
-        those in its subfolder ``functions``; they come last.
+        those in its subfolder ``functions``; they come after all others.
     """
     path = Path(folder).expanduser().absolute()
-    chosen = _added.beside if beside else _added.first
-    for item in (path, path / "functions") if beside else (path,):
-        if item not in chosen:
-            chosen.append(item)
+    if not beside:
+        _added.first = list(dict.fromkeys((*_added.first, path)))
+        return
+    # The script that was opened last is the one whose functions are asked for.
+    _added.beside = list(dict.fromkeys((path, path / "functions", *_added.beside)))
 
 
 def files() -> Iterator[CustomFile]:
@@ -181,7 +182,7 @@ def _paths() -> list[Path]:
     known = set(listed)
     return listed + [
         path
-        for folder in dict.fromkeys(_added.beside)
+        for folder in _added.beside
         for path in _python_files(folder)
         if path not in known and outline_of(read_file(path).text).functions
     ]

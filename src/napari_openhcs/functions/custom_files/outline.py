@@ -61,6 +61,18 @@ class Outline:
     hidden: tuple[int, ...] = ()
     problem: str = ""
 
+    def facts(self) -> tuple[str, ...]:
+        """Return what a person should know before trusting the file, in sentences."""
+        names = (f"{item.name}{item.signature}" for item in self.functions)
+        facts = [f"Functions: {', '.join(names)}." if self.functions else "No functions."]
+        facts.append(f"Imports: {', '.join(self.imports)}." if self.imports else "Imports nothing.")
+        for line, text in self.statements:
+            facts.append(f"Runs as soon as the file is loaded, line {line}: {text}")
+        if self.hidden:
+            lines = ", ".join(map(str, self.hidden))
+            facts.append(f"Has characters that do not show or reorder the text, in line {lines}.")
+        return tuple(facts)
+
 
 @lru_cache(maxsize=256)
 def outline_of(text: str) -> Outline:
@@ -144,16 +156,22 @@ def _modules(tree: ast.Module) -> tuple[str, ...]:
 
 
 def _statements(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Iterate over what runs at once: all but imports, definitions, texts and plain constants."""
+    """Iterate over what runs at once: all but imports, definitions, texts and plain constants.
+
+    A definition counts where other decorators than this package's, defaults that are no
+    literals, or the statements of a class run with it.
+    """
+    names = _imported_names(tree)
     for node in tree.body:
         match node:
-            case (
-                ast.Import()
-                | ast.ImportFrom()
-                | ast.FunctionDef()
-                | ast.AsyncFunctionDef()
-                | ast.ClassDef()
-                | ast.Expr(value=ast.Constant())
+            case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
+                continue
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if _is_quiet(node, names):
+                continue
+            case ast.ClassDef(decorator_list=[]) if all(
+                isinstance(item, ast.FunctionDef) and _is_quiet(item, names)
+                for item in node.body
+                if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
             ):
                 continue
             case ast.Assign(value=value) if _is_constant(value):
@@ -161,6 +179,14 @@ def _statements(tree: ast.Module) -> Iterator[tuple[int, str]]:
             case ast.AnnAssign(value=value) if value is None or _is_constant(value):
                 continue
         yield node.lineno, ast.unparse(node).partition("\n")[0]
+
+
+def _is_quiet(node: ast.FunctionDef | ast.AsyncFunctionDef, names: dict[str, str]) -> bool:
+    """Whether defining a function runs nothing but this package's decorators."""
+    defaults = (*node.args.defaults, *(item for item in node.args.kw_defaults if item is not None))
+    return all(_is_mark(item, names) for item in node.decorator_list) and all(
+        _is_constant(item) for item in defaults
+    )
 
 
 def _is_constant(node: ast.expr) -> bool:
