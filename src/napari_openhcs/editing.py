@@ -87,6 +87,10 @@ class PipelineEditing:
             self.step_selected.emit(selected)
         self.compiled_changed.emit(None)
 
+    def check_again(self) -> None:
+        """Show and compile the pipeline anew: what its functions are has changed."""
+        self._show_pipeline(self.pipeline)
+
     def undo(self) -> bool:
         """Take the last edit back; False when there is none."""
         state = self._state

@@ -36,7 +36,7 @@ from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import listen, report_error, session_of
 from napari_openhcs.widgets.style import palette_of
 
-__all__ = ["CodePanel"]
+__all__ = ["CodePanel", "PythonHighlighter"]
 
 
 class CodePanel(QWidget):
@@ -67,7 +67,7 @@ class CodePanel(QWidget):
         self.text.setAccessibleName("Script of the pipeline")
         self.text.textChanged.connect(self._typed)
         palette = palette_of(self._viewer)
-        self._highlighter = _Python(self.text.document(), palette.faint, palette.good)
+        self._highlighter = PythonHighlighter(self.text.document(), palette.faint, palette.good)
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.apply_button = _button("Apply", "Make the edited script the pipeline (Ctrl+Return)")
@@ -194,7 +194,7 @@ class CodePanel(QWidget):
         self.text.centerCursor()
 
 
-class _Python(QSyntaxHighlighter):
+class PythonHighlighter(QSyntaxHighlighter):
     """Comments and texts a little apart from the rest; no more than that."""
 
     def __init__(self, document: QTextDocument, faint: QColor, text: QColor) -> None:

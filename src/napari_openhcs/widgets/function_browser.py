@@ -34,12 +34,14 @@ from napari_openhcs.functions.registry import (
 from napari_openhcs.functions.spec import FunctionSpec
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import Background, session_of
+from napari_openhcs.widgets.custom_functions import WORDS, CustomFunctions, file_card
 from napari_openhcs.widgets.function_card import function_card
 from napari_openhcs.widgets.style import escape, palette_of
 
 __all__ = ["FunctionBrowser"]
 
 _ID = int(Qt.ItemDataRole.UserRole) + 1
+_FILE = _ID + 1
 
 ARRANGEMENTS = (
     ("by topic", ("category",)),
@@ -65,10 +67,26 @@ class FunctionBrowser(QWidget):
         self._viewer = napari_viewer
         self._session = session or session_of(napari_viewer)
         self._background = Background(self)
+        self.custom = CustomFunctions(self, self._session, napari_viewer)
         self._build()
         self.chosen.connect(self._add)
+        self.custom.changed.connect(self._files_changed)
         # The catalogues are read once, away from the GUI thread.
-        self._background.run(specs, lambda _: self.refresh(), None)
+        self._background.run(specs, lambda _: self._first_look(), None)
+
+    def _files_changed(self) -> None:
+        """Fill the tree anew; groups that were open are so again."""
+        rows = range(self._model.rowCount())
+        heads = [self._model.index(row, 0) for row in rows]
+        opened = {_group(head.data()) for head in heads if self.tree.isExpanded(head)}
+        self.refresh()
+        for row in range(self._model.rowCount()):
+            head = self._model.index(row, 0)
+            self.tree.setExpanded(head, _group(head.data()) in opened)
+
+    def _first_look(self) -> None:
+        self.refresh()
+        self.custom.look()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Wide enough for names, high enough for a screen of results and the card."""
@@ -130,7 +148,10 @@ class FunctionBrowser(QWidget):
         layout.addWidget(self.search_box)
         layout.addLayout(boxes)
         layout.addWidget(split, 1)
-        layout.addWidget(self.add_button)
+        row = QHBoxLayout()
+        row.addWidget(self.add_button, 1)
+        row.addWidget(self.custom.menu_button())
+        layout.addLayout(row)
 
     def _typed(self, _: str) -> None:
         self._pause.start()
@@ -144,6 +165,7 @@ class FunctionBrowser(QWidget):
         if text:
             for spec in search(text, memory_type=memory_type):
                 root.appendRow(self._item(spec, f"{_short(spec)}   {spec.library}"))
+            self._add_files(root, text)
             if root.rowCount():
                 self.tree.setCurrentIndex(self._model.index(0, 0))
             else:
@@ -151,6 +173,7 @@ class FunctionBrowser(QWidget):
         else:
             found = [s for s in specs().values() if memory_type in (None, s.memory_type_in)]
             self._fill(root, found, self.arrangement.currentData())
+            self._add_files(self._custom_branch(root), "")
             self._explain()
 
     def _fill(
@@ -169,6 +192,26 @@ class FunctionBrowser(QWidget):
             branch.setSelectable(False)
             parent.appendRow(branch)
             self._fill(branch, groups[name], keys[1:])
+
+    def _custom_branch(self, root: QStandardItem) -> QStandardItem:
+        """Return the group of custom functions; one is made where files wait and none is listed."""
+        for row in range(root.rowCount()):
+            if _group(root.child(row).text()) == "custom":
+                return root.child(row)
+        branch = QStandardItem("custom  (0)")
+        branch.setSelectable(False)
+        if any(self.custom.waiting()):
+            root.appendRow(branch)
+        return branch
+
+    def _add_files(self, parent: QStandardItem, text: str) -> None:
+        """Add files of the user's own that wait to be read, or are broken, greyed."""
+        for state in self.custom.waiting(text):
+            item = QStandardItem(f"{state.file.path.name}   {WORDS[state.state]}")
+            item.setData(str(state.file.path), _FILE)
+            item.setForeground(palette_of(self._viewer).faint)
+            item.setToolTip(state.message)
+            parent.appendRow(item)
 
     def _item(self, spec: FunctionSpec, text: str) -> QStandardItem:
         item = QStandardItem(text)
@@ -202,14 +245,20 @@ class FunctionBrowser(QWidget):
 
     def _show_card(self, current: QModelIndex, _: QModelIndex) -> None:
         name = current.data(_ID) if current.isValid() else None
-        self.add_button.setEnabled(bool(name))
+        state = self.custom.state_of(current.data(_FILE)) if current.isValid() else None
+        self.add_button.setEnabled(bool(name or state))
+        self.add_button.setText("Add to pipeline" if state is None else "Show the file…")
         if name:
             self.card.setHtml(function_card(get_spec(name)))
+        elif state is not None:
+            self.card.setHtml(file_card(state))
 
     def _chosen_index(self, index: QModelIndex) -> None:
         name = index.data(_ID) if index.isValid() else None
         if name:
             self.chosen.emit(name)
+        elif index.isValid() and index.data(_FILE):
+            self.custom.show_file(index.data(_FILE))
 
     def _add(self, name: str) -> None:
         self._session.add_function(name)
@@ -228,6 +277,11 @@ class FunctionBrowser(QWidget):
                 self.tree.keyPressEvent(event)
                 return True
         return False
+
+
+def _group(text: str) -> str:
+    """Return a group's name without the number of its functions."""
+    return text.partition("  (")[0]
 
 
 def _short(spec: FunctionSpec) -> str:

@@ -35,7 +35,12 @@ from napari_openhcs.functions.custom_files.states import (
     trust_file,
     why_missing,
 )
-from napari_openhcs.functions.custom_files.trust import distrust, is_trusted, last_trusted
+from napari_openhcs.functions.custom_files.trust import (
+    distrust,
+    is_trusted,
+    last_trusted,
+    trust_folder,
+)
 
 __all__ = [
     "PACKAGE",
@@ -55,6 +60,7 @@ __all__ = [
     "outline_of",
     "read_file",
     "trust_file",
+    "trust_folder",
     "user_folder",
     "visible",
     "why_missing",
