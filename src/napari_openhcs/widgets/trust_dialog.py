@@ -148,6 +148,7 @@ class TrustDialog(QDialog):
         problems = [escape(problem) for problem in state.problems.values()]
         self._say("<br>".join(filter(None, [escape(good), *problems])), bad=not names)
         self.trust_button.hide()
+        self.heading.setText(f"<b>{escape(str(state.file.path))}</b> is trusted.")
         self._let_close()
         self.trusted.emit(state)
 

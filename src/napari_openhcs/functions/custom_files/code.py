@@ -75,8 +75,6 @@ def load_function(name: str, function: str, sha256: str) -> Function:
         module = _modules.get((name, sha256))
         if module is None or not _allowed(sha256):
             module = _modules[name, sha256] = _load(name, sha256)
-        if sys.modules.get(module.__name__) is not module:
-            sys.modules[module.__name__] = module
     found: Function | None = getattr(module, function, None)
     if found is None:
         raise FunctionUnavailableError(f"{module.__file__} has no function '{function}' any more.")
@@ -116,16 +114,12 @@ def run_file(file: CustomFile) -> ModuleType:
     module.__file__ = str(file.path)
     module.__package__ = file.module.rpartition(".")[0]
     code = compile(file.text, str(file.path), "exec", dont_inherit=True)
-    before = sys.modules.get(file.module)
     # Data classes and pickles look their module up by its name.
     sys.modules[file.module] = module
     try:
         exec(code, module.__dict__)
     except BaseException:
-        if before is None:
-            del sys.modules[file.module]
-        else:
-            sys.modules[file.module] = before
+        del sys.modules[file.module]
         raise
     return module
 

@@ -95,8 +95,12 @@ class CustomFile:
 
     @property
     def module(self) -> str:
-        """Full name of the module its functions are in."""
-        return f"{PACKAGE}.{self.name}"
+        """Name of the module its code runs in: one for each text the file ever had."""
+        return f"{PACKAGE}._{self.name}_{self.sha256[:16]}"
+
+    def id_of(self, function: str) -> str:
+        """Return the registry id of one of its functions."""
+        return f"{PACKAGE}.{self.name}.{function}"
 
     @property
     def text(self) -> str:

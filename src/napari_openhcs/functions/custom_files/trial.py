@@ -137,7 +137,7 @@ class _OneFile(FunctionLibrary):
         except SystemExit as error:
             raise OpenHCSError(f"it ends the program (exit status {error.code})") from error
         self.found.update(
-            (f"{file.module}.{name}", function) for name, function in declared_functions(module)
+            (file.id_of(name), function) for name, function in declared_functions(module)
         )
         yield from self.found.items()
 
