@@ -25,7 +25,7 @@ def trust(path: Path, limit: float = 60):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("import os\nos._exit(3)\n", "it ends the process (exit status 3)"),
+        ("import os\nos._exit(3)\n", "the process ended (exit status 3)"),
         ("import sys\nsys.exit('bye')\n", "it ends the program (exit status bye)"),
         ("raise ValueError('no such\\nthing')\n", "ValueError: no such"),
         ("import no_such_library\n", "No module named 'no_such_library'"),
@@ -103,19 +103,19 @@ def leaves_a_child(image):
 def test_functions_that_do_harm_are_listed_with_a_sentence_and_the_others_work(
     write: Write,
 ) -> None:
-    state = trust(write("mixed.py", BAD + GOOD), limit=8)
+    state = trust(write("mixed.py", BAD + GOOD), limit=4)
     assert [spec.id.rpartition(".")[2] for spec in state.functions] == ["good"]
     said = {
         "raises": "raises fails on an image: ZeroDivisionError: by zero.",
-        "hangs": "hangs is not done after 8 s",
+        "hangs": "hangs is not done after 4 s",
         "dies": "dies ends the process",
         "exits": "exits ends the process",
         "prints": "prints prints when it is called",
-        "downloads": "no network",
+        "downloads": "downloads opens the network",
         "gives_text": "gives_text gives str, no array.",
         "changes": "changes changes its input.",
         "asks": "asks has no default for what",
-        "leaves_a_child": "leaves_a_child is not done",
+        "leaves_a_child": "leaves_a_child starts a process",
     }
     assert set(state.problems) == set(said)
     for name, words in said.items():

@@ -59,8 +59,8 @@ def _try(file: CustomFile, limit: float) -> Tried:
                 else:
                     problems[name] = _sentence(name, answer["reason"])
         except OpenHCSError as error:
-            said = str(error).replace(str(copy), str(file.path)).rstrip(".")
-            problems[""] = f"{file.path} cannot be loaded: {said}."
+            said = str(error).replace(str(copy), str(file.path)).removeprefix("OpenHCSError: ")
+            problems[""] = f"{file.path} cannot be loaded: {said.rstrip('.')}."
     if not functions and not problems:
         problems[""] = f"{file.path} defines no function with a memory type when it is loaded."
     return Tried(tuple(functions), FrozenMapping(problems))
@@ -71,10 +71,12 @@ def _answers(copy: Path, file: CustomFile, limit: float) -> Iterator[tuple[str, 
         arguments = (_MODULE, str(copy), file.sha256)
         return Worker(*arguments, start_limit_s=limit, environment={WITHIN: "1"})
 
-    worker = start()
+    first = start()
+    worker: Worker | None = first
     try:
-        for full in worker.signatures:
+        for full in first.signatures:
             name = full.rpartition(".")[2]
+            worker = worker or start()
             try:
                 answer = worker.ask({"id": full}, limit)
             except TimeoutError:
@@ -86,9 +88,10 @@ def _answers(copy: Path, file: CustomFile, limit: float) -> Iterator[tuple[str, 
                 continue
             yield name, {"reason": reason}
             worker.end()
-            worker = start()
+            worker = None
     finally:
-        worker.end()
+        if worker is not None:
+            worker.end()
 
 
 def _sentence(name: str, reason: str) -> str:
