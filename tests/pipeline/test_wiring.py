@@ -90,3 +90,19 @@ def test_a_rename_is_followed_by_whoever_reads_the_step() -> None:
     assert renamed[2].inputs == {"labels": "Nuclei"}
     with pytest.raises(PipelineError, match="Another step is named 'Mask'"):
         edit.rename_step(steps, 1, "Mask")
+
+
+def test_what_measures_after_a_stitching_reads_the_mosaic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    native = "napari_openhcs.functions"
+    steps = [
+        FunctionStep(f"{native}.stitching.stitch_fields", name="Whole well"),
+        FunctionStep(f"{native}.threshold.threshold_otsu"),
+        FunctionStep(f"{native}.segmentation.label_components", name="Nuclei"),
+    ]
+    measure = wiring.spec_of(f"{native}.measure.measure_objects")
+    assert measure is not None
+    found = wiring.suggested_step(Pipeline(steps), measure, 3)
+    assert (found.input_source, dict(found.inputs)) == ("Whole well", {"labels": "Nuclei"})
+    without = [steps[0].replace(enabled=False), *steps[1:]]
+    assert wiring.suggested_step(Pipeline(without), measure, 3).input_source == "plate"

@@ -73,6 +73,34 @@ def _area(part: tuple[slice, ...]) -> int:
     return math.prod(item.stop - item.start for item in part)
 
 
+def _without_shading(values: Array) -> Array:
+    """Subtract the parabola that fits a plane best, which is its mean and its shading."""
+    y, x = (np.linspace(-1, 1, length) for length in values.shape)
+
+    def terms(rows: Array, columns: Array) -> list[Array]:
+        y, x = np.meshgrid(rows, columns, indexing="ij", sparse=True)
+        return [1 + 0 * y * x, y + 0 * x, x + 0 * y, y * y + 0 * x, x * x + 0 * y, y * x]
+
+    steps = [max(1, length // 64) for length in values.shape]
+    known = terms(y[:: steps[0]], x[:: steps[1]])
+    sample = values[:: steps[0], :: steps[1]]
+    flat = np.stack([term.ravel() for term in known], axis=1)
+    weights = np.linalg.lstsq(flat, sample.ravel(), rcond=None)[0]
+    fitted = np.zeros_like(values)
+    for weight, term in zip(weights, terms(y, x), strict=True):
+        fitted += weight * term
+    return np.asarray(values - fitted)
+
+
+def _correlation_of_details(first: Array, second: Array) -> float:
+    """Return Pearson's coefficient of two planes of one shape, shading apart."""
+    one, other = (_without_shading(plane.astype(np.float64)) for plane in (first, second))
+    power = float((one**2).sum() * (other**2).sum())
+    # What rounding leaves of a flat plane is nothing.
+    level = float(np.abs(first).max()) * float(np.abs(second).max()) * one.size
+    return float((one * other).sum()) / math.sqrt(power) if power > (1e-9 * level) ** 2 else -1.0
+
+
 class _Strip:
     """A part of a plane: its pixels without their mean, and sums over rectangles of it."""
 
@@ -145,12 +173,13 @@ def measure_shift(
     offset : (int, int)
         Rows and columns from the corner of `first` to that of `second` by the stage, px.
     max_shift : int
-        Furthest shift along each axis, px.
+        Shifts below so many px along each axis are found.
 
     Returns
     -------
     (int, int), float
-        The shift and Pearson's coefficient of the overlap at it; -1 without an overlap.
+        The shift and Pearson's coefficient of the overlap at it, shading apart; -1 where no
+        shift is better than those around it.
 
     Notes
     -----
@@ -159,6 +188,8 @@ def measure_shift(
     ``phase_cross_correlation`` computes with masks: in a narrow overlap the peak of the plain
     phase correlation drowns in what only one of the fields shows.
     """
+    from scipy import ndimage
+
     nominal = np.array(offset)
     parts = _overlap(nominal, first.shape)
     area = _area(parts[0])
@@ -178,11 +209,15 @@ def measure_shift(
     places = [centre + window for centre in nominal - one.begin + other.begin]
     values, pixels = _correlations(one, other, places)
     values[pixels < max(_SMALLEST_AREA, _SMALLEST_PART * area)] = -1.0
-    best = int(values.argmax())
-    down, right = np.unravel_index(best, values.shape)
-    if values.flat[best] == -1.0:
+    # Shading correlates the better the narrower the overlap: only a true peak counts.
+    inner = ndimage.binary_erosion(values > -1.0, np.ones((3, 3)))
+    peaks = np.where(inner & (values == ndimage.maximum_filter(values, 3)), values, -1.0)
+    best = int(peaks.argmax())
+    if peaks.flat[best] == -1.0:
         return (0, 0), -1.0
-    return (int(window[down]), int(window[right])), float(values.flat[best])
+    down, right = (int(window[place]) for place in np.unravel_index(best, peaks.shape))
+    here, there = _overlap(nominal + (down, right), first.shape)
+    return (down, right), _correlation_of_details(first[here], second[there])
 
 
 def registered_corners(

@@ -177,7 +177,7 @@ def _suggested_source(pipeline: Pipeline, spec: FunctionSpec, index: int) -> str
     if index == 0:
         return PREVIOUS
     if measures_image and any(item.kind == Kind.LABELS for item in spec.array_parameters):
-        return PLATE
+        return _mosaic_before(pipeline, index) or PLATE
     previous = output_kind(pipeline, index - 1)
     if previous is None or previous in spec.input_kinds:
         return PREVIOUS
@@ -185,3 +185,21 @@ def _suggested_source(pipeline: Pipeline, spec: FunctionSpec, index: int) -> str
         return PLATE if previous == Kind.TABLE else PREVIOUS
     fitting = [item for item in _earlier(pipeline, index) if item.kind in spec.input_kinds]
     return fitting[0].value if fitting else PREVIOUS
+
+
+def _mosaic_before(pipeline: Pipeline, index: int) -> str:
+    """Return the title of the last earlier step that stitches fields; empty without one.
+
+    Objects found after it lie on its mosaic, not on the fields of the plate.
+    """
+    for step in reversed(pipeline.steps[:index]):
+        specs = (spec_of(call.function) for _, chain in step.chains() for call in chain)
+        if step.enabled and any(
+            spec is not None
+            and spec.contract == Contract.REDUCE
+            and spec.stack_component == "field"
+            and spec.category == "stitch"
+            for spec in specs
+        ):
+            return step.title
+    return ""
