@@ -126,3 +126,17 @@ def test_a_step_whose_kind_changes_gets_a_new_layer(layers, plate):
     assert layers.layers()["Threshold", "1"].__class__ is Image
     layers.show(plate, [StepPreview("Smooth", Kind.IMAGE, one, array_of(one))])
     assert ("Smooth", "2") not in layers.layers()
+
+
+def test_a_mosaic_lies_where_its_fields_lie_from_whichever_is_looked_at(layers, plate):
+    def shown(corner):
+        where = grid()
+        layers.show(
+            plate, [StepPreview("Smooth", Kind.IMAGE, where, array_of(where), corner=corner)]
+        )
+        return tuple(layers.layers()["Smooth", "1"].translate)
+
+    assert plate.pixel_size_um == 0.5
+    assert shown((0, 0)) == (0, 0)
+    assert shown((-6, -20)) == (-3, -10)
+    assert shown((0, -20)) == (0, -10)

@@ -216,7 +216,7 @@ def measure_shift(
     if peaks.flat[best] == -1.0:
         return (0, 0), -1.0
     down, right = (int(window[place]) for place in np.unravel_index(best, peaks.shape))
-    here, there = _overlap(nominal + (down, right), first.shape)
+    here, there = _overlap(nominal + np.array((down, right)), first.shape)
     return (down, right), _correlation_of_details(first[here], second[there])
 
 
