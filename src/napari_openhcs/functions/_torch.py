@@ -7,6 +7,7 @@ does not count.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ __all__ = [
     "gaussian_weights",
     "histogram",
     "like",
+    "line_extreme",
     "neighbours",
     "opened",
     "percentile",
@@ -41,6 +43,12 @@ __all__ = [
 
 _CHUNK = 1 << 24
 """Values of all windows that are held at once."""
+
+_LONG = 64
+"""Weights along one axis up to which each is added by itself."""
+
+_MATRIX_SIDE = 4096
+"""Pixels along an axis whose matrix of weights is small beside the image."""
 
 
 def as_float(image: Tensor) -> Tensor:
@@ -123,11 +131,28 @@ def correlate_axis(image: Tensor, weights: Sequence[float] | Tensor, axis: int) 
     import torch
 
     radius, length = len(weights) // 2, image.shape[axis]
+    if len(weights) > _LONG and length <= _MATRIX_SIDE and 32 * len(weights) > length:
+        return _times_matrix(image, weights, axis)
     padded = _mirrored(image, axis, radius, radius)
     result = torch.zeros_like(image)
     for offset, weight in enumerate(weights):
         result += weight * padded.narrow(axis, offset, length)
     return result
+
+
+def _times_matrix(image: Tensor, weights: Sequence[float] | Tensor, axis: int) -> Tensor:
+    """Return the weighted sum by one product with a matrix: quicker where kernels are long."""
+    import torch
+
+    radius, length = len(weights) // 2, image.shape[axis]
+    rows = torch.arange(length, device=image.device)
+    sources = _mirrored(rows, 0, radius, radius)
+    matrix = image.new_zeros((length, length))
+    for offset, weight in enumerate(weights):
+        # Every row comes once for each offset, so that no two additions meet.
+        matrix[rows, sources.narrow(0, offset, length)] += weight
+    turned = image.movedim(axis, 0)
+    return (matrix @ turned.flatten(1)).reshape(turned.shape).movedim(0, axis)
 
 
 def gaussian_weights(sigma: float, truncate: float, order: int = 0) -> Tensor:
@@ -153,26 +178,40 @@ def blur(image: Tensor, sigma: float, truncate: float = 4.0) -> Tensor:
 def disk_extreme(image: Tensor, radius: float, largest: bool) -> Tensor:
     """Return the largest (or smallest) value within a disk, in 3D a ball, around every pixel."""
     # The square stays exact where a root of a root would fall just short of a pixel.
-    return _within(image, int(radius**2 + 1e-9), largest)
+    return _within(image, int(radius**2 + 1e-9), largest, image.ndim)
 
 
-def _within(image: Tensor, square: int, largest: bool) -> Tensor:
-    """Return the extreme over all pixels whose squared distance is at most `square`."""
+def _within(image: Tensor, square: int, largest: bool, n_axes: int) -> Tensor:
+    """Return the extreme over pixels at most so far, squared, along the last axes."""
     import torch
 
-    reach, length = math.isqrt(square), image.shape[0]
-    if image.ndim == 1:
-        runs = windows_along(image, 2 * reach + 1, 0)
-        return runs.amax(-1) if largest else runs.amin(-1)
-    pick = torch.maximum if largest else torch.minimum
+    reach, axis = math.isqrt(square), -n_axes
+    if n_axes == 1:
+        return line_extreme(image, 2 * reach + 1, axis, largest)
+    pick, length = torch.maximum if largest else torch.minimum, image.shape[axis]
     result = None
     for offset in range(reach + 1):
-        part = _rows(image, square - offset**2, largest)
-        mirrored = _mirrored(part, 0, reach, reach)
+        part = _within(image, square - offset**2, largest, n_axes - 1)
+        mirrored = _mirrored(part, axis, reach, reach)
         for side in {-offset, offset}:
-            shifted = mirrored.narrow(0, reach + side, length)
+            shifted = mirrored.narrow(axis, reach + side, length)
             result = shifted.clone() if result is None else pick(result, shifted)
     assert result is not None
+    return result
+
+
+def line_extreme(image: Tensor, size: int, axis: int, largest: bool) -> Tensor:
+    """Return the largest (or smallest) of the `size` values around every pixel along an axis."""
+    import torch
+
+    pick = torch.maximum if largest else torch.minimum
+    result, covered = _mirrored(image, axis, size // 2, size - size // 2 - 1), 1
+    # Two runs side by side make one of twice the length.
+    while covered < size:
+        step = min(covered, size - covered)
+        length = result.shape[axis] - step
+        result = pick(result.narrow(axis, 0, length), result.narrow(axis, step, length))
+        covered += step
     return result
 
 
@@ -184,16 +223,6 @@ def opened(image: Tensor, radius: float) -> Tensor:
 def closed(image: Tensor, radius: float) -> Tensor:
     """Return the smallest of the largest values within a disk."""
     return disk_extreme(disk_extreme(image, radius, largest=True), radius, largest=False)
-
-
-def _rows(image: Tensor, square: int, largest: bool) -> Tensor:
-    """Return the extreme over all but the first axis."""
-    import torch
-
-    if image.ndim == 2:
-        runs = windows_along(image, 2 * math.isqrt(square) + 1, 1)
-        return runs.amax(-1) if largest else runs.amin(-1)
-    return torch.stack([_within(plane, square, largest) for plane in image])
 
 
 def windows(image: Tensor, size: int, summarise: Callable[[Tensor], Tensor]) -> Tensor:
@@ -245,37 +274,60 @@ def histogram(values: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
 
 
 def spread_inside(seeds: Tensor, mask: Tensor, diagonal: bool = False) -> Tensor:
-    """Return the parts of `mask` that are joined to `seeds` inside it.
-
-    Every round goes along whole runs of each axis, so that the number of rounds is that of
-    the turns on the way and not of its pixels.
-    """
-    runs = [_runs(mask, axis) for axis in range(mask.ndim)]
-    reached = seeds & mask
-    while True:
-        before = reached
-        for axis, numbers in enumerate(runs):
-            reached = _fill_runs(reached, mask, numbers, axis)
-        if diagonal:
-            reached = _within(reached, mask.ndim, largest=True) & mask
-        if bool((reached == before).all()):
-            return reached
-
-
-def _runs(mask: Tensor, axis: int) -> Tensor:
-    """Return a number for every pixel, the same along each run of the mask."""
-    starts = ~mask.movedim(axis, -1)
-    starts[..., 0] = True
-    return starts.flatten().cumsum(0) - 1
-
-
-def _fill_runs(reached: Tensor, mask: Tensor, numbers: Tensor, axis: int) -> Tensor:
+    """Return the parts of `mask` that are joined to `seeds` inside it."""
     import torch
 
-    turned = reached.movedim(axis, -1)
-    hit = torch.zeros(int(numbers.numel()), dtype=torch.bool, device=mask.device)
-    hit[numbers[turned.flatten()]] = True
-    return hit[numbers].reshape(turned.shape).movedim(-1, axis) & mask
+    runs, parents = _joined_runs(mask, diagonal)
+    hit = torch.zeros(len(parents), dtype=torch.bool, device=mask.device)
+    hit[parents[runs[seeds & mask]]] = True
+    return hit[parents[runs]] & mask
+
+
+def _joined_runs(mask: Tensor, diagonal: bool) -> tuple[Tensor, Tensor]:
+    """Return the run along x of every pixel, and for every run the first run joined to it.
+
+    Runs join their neighbours' roots, and paths to roots are halved, until nothing changes:
+    the number of rounds grows with the logarithm of the longest way.
+    """
+    import torch
+
+    starts = mask.clone()
+    starts[..., 1:] &= ~mask[..., :-1]
+    # Outside the mask a pixel has the number of the run before it, which nothing reads.
+    runs = starts.flatten().cumsum(0).reshape(mask.shape).sub(1).clamp(min=0)
+    parents = torch.arange(max(int(starts.sum()), 1), device=mask.device)
+    ends = _edges(runs, mask, diagonal)
+    while True:
+        roots = parents[ends]
+        apart = roots[0] != roots[1]
+        if not bool(apart.any()):
+            return runs, parents
+        ends, roots = ends[:, apart], roots[:, apart]
+        parents = parents.scatter_reduce(0, roots.amax(0), roots.amin(0), "amin")
+        while not bool((parents == parents[parents]).all()):
+            parents = parents[parents]
+
+
+def _edges(runs: Tensor, mask: Tensor, diagonal: bool) -> Tensor:
+    """Return the pairs (2, N) of runs that touch."""
+    import torch
+
+    pairs = []
+    for step in itertools.product((-1, 0, 1), repeat=mask.ndim):
+        n_steps = sum(map(abs, step))
+        ahead = next((part for part in step if part), 0) > 0
+        if not ahead or not any(step[:-1]) or (n_steps > 1 and not diagonal):
+            continue
+        one, other = (
+            tuple(
+                slice(max(sign * part, 0), size + min(sign * part, 0))
+                for part, size in zip(step, mask.shape, strict=True)
+            )
+            for sign in (-1, 1)
+        )
+        both = mask[one] & mask[other]
+        pairs.append(torch.stack([runs[one][both], runs[other][both]]))
+    return torch.cat(pairs, 1) if pairs else runs.new_zeros((2, 0))
 
 
 def windows_along(image: Tensor, size: int, axis: int) -> Tensor:

@@ -13,6 +13,7 @@ from napari_openhcs.functions._torch import (
     as_float,
     blur,
     like,
+    line_extreme,
     neighbours,
     require_at_least,
     widened,
@@ -248,7 +249,7 @@ def max_filter(image: Tensor, size: int = 3) -> Tensor:
     require_at_least(size, 1, "max_filter", "size")
     result = widened(image)
     for axis in range(image.ndim):
-        result = windows_along(result, size, axis).amax(-1)
+        result = line_extreme(result, size, axis, largest=True)
     return result.to(image.dtype)
 
 
@@ -291,7 +292,7 @@ def min_filter(image: Tensor, size: int = 3) -> Tensor:
     require_at_least(size, 1, "min_filter", "size")
     result = widened(image)
     for axis in range(image.ndim):
-        result = windows_along(result, size, axis).amin(-1)
+        result = line_extreme(result, size, axis, largest=False)
     return result.to(image.dtype)
 
 
@@ -331,8 +332,8 @@ def range_filter(image: Tensor, size: int = 3) -> Tensor:
     require_at_least(size, 1, "range_filter", "size")
     highest = lowest = widened(image)
     for axis in range(image.ndim):
-        highest = windows_along(highest, size, axis).amax(-1)
-        lowest = windows_along(lowest, size, axis).amin(-1)
+        highest = line_extreme(highest, size, axis, largest=True)
+        lowest = line_extreme(lowest, size, axis, largest=False)
     return (highest - lowest).to(image.dtype)
 
 
