@@ -10,7 +10,7 @@ TYPED = [
     ("remove background", ("subtract_rolling_ball", "white_top_hat", "rolling_ball")),
     ("subtract background", ("subtract_rolling_ball", "subtract_gaussian_background")),
     ("flat field", ("correct_flat_field", "divide_by_flat_field")),
-    ("uneven illumination", ("correct_flat_field",)),
+    ("uneven illumination", ("correct_flat_field", "correct_illumination")),
     ("count cells", ("count_objects", "label_components", "label")),
     ("blur", ("gaussian", "gaussian_filter")),
     ("smooth", ("gaussian", "gaussian_filter")),
