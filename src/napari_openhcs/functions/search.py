@@ -213,7 +213,13 @@ class SearchIndex:
                 own = 1.5 if whole == self._phrases[name][0] else 1.0
                 scores[name] += _PHRASE * own * self._liking[name]
         dotted = text.strip().lower()
+        last = "." + dotted.replace(" ", "_")
         for name in self._tie:
-            if dotted in name.lower() and len(dotted) > 2:
-                scores[name] += 20.0 if name.lower().endswith(f".{dotted}") else 5.0
+            known = name.lower()
+            if known == dotted:
+                scores[name] += 40.0
+            elif len(dotted) > 2 and known.endswith(last):
+                scores[name] += 20.0
+            elif len(dotted) > 2 and dotted in known:
+                scores[name] += 5.0
         return sorted(scores, key=lambda name: (-scores[name], self._tie[name]))
