@@ -14,8 +14,6 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.functions.libraries.base import Function, FunctionLibrary, Hints, adapt
 
@@ -165,8 +163,10 @@ def _call(function: Function, entry: _Entry, first: Array, parameters: dict[str,
 
 def _unit(image: Array) -> Array:
     """Return float32 from 0 to 1: integers divided by their dtype's maximum."""
+    import jax.numpy as jnp
+
     if image.dtype.kind in "iu":
-        return image.astype("float32") / float(np.iinfo(image.dtype).max)
+        return image.astype("float32") / float(jnp.iinfo(image.dtype).max)
     return image if image.dtype.kind == "f" else image.astype("float32")
 
 
