@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from napari_openhcs.functions.registry import search, specs
@@ -124,3 +127,22 @@ def test_empty_text_lists_all_and_nonsense_nothing() -> None:
 )
 def test_words_are_reduced_to_stems(text: str, stems: list[str]) -> None:
     assert words(text) == stems
+
+
+def test_nine_in_ten_phrases_of_the_benchmark_are_found() -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "search_quality.py"
+    benchmark = runpy.run_path(str(path))
+    phrases = list(benchmark["EXPECTED"])
+    lost = [phrase for phrase in phrases if benchmark["missing"](phrase, 5)]
+    assert len(phrases) >= 60
+    assert len(lost) <= len(phrases) // 10, lost
+
+
+def test_british_and_american_spelling_find_the_same() -> None:
+    for british, american in (
+        ("normalise", "normalize"),
+        ("neighbours", "neighbors"),
+        ("co-localisation", "colocalization"),
+        ("binarisation", "binarization"),
+    ):
+        assert {spec.id for spec in search(british)} == {spec.id for spec in search(american)}

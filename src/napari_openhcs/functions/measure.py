@@ -182,7 +182,14 @@ def _checked_labels(labels: Array, function: str) -> Array:
     output_kind=Kind.TABLE,
     category="measure",
     ndims=(2,),
-    synonyms=("regionprops", "features", "intensity per cell", "cell measurements", "quantify"),
+    synonyms=(
+        "regionprops",
+        "features",
+        "mean intensity per cell",
+        "measure intensity",
+        "cell measurements",
+        "quantify",
+    ),
     array_kinds={"labels": Kind.LABELS},
     shared_columns=SHAPE_COLUMNS,
 )
@@ -235,7 +242,7 @@ def measure_objects(image: Array, labels: Array) -> Table:
     category="measure",
     ndims=(2,),
     input_kinds=(Kind.LABELS,),
-    synonyms=("regionprops", "morphology", "size and shape", "area"),
+    synonyms=("regionprops", "morphology", "size and shape", "area", "circularity", "cell shape"),
     shared_columns=SHAPE_COLUMNS,
 )
 @numpy_function

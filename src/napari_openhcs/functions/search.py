@@ -24,11 +24,24 @@ _IGNORED = frozenset(
     (
         *("a", "an", "and", "are", "as", "by", "for", "from", "in", "into", "is", "it", "its"),
         *("my", "of", "on", "or", "the", "to", "with"),
+        *("are", "do", "each", "get", "how", "i", "make", "many", "per", "that", "there", "want"),
     )
 )
 
 _SAME = {
+    "addition": "add",
     "bg": "background",
+    "correction": "correct",
+    "detect": "find",
+    "detection": "find",
+    "identification": "find",
+    "identify": "find",
+    "locate": "find",
+    "measurement": "measure",
+    "normalization": "normalize",
+    "normalisation": "normalize",
+    "segmentation": "segment",
+    "subtraction": "subtract",
     "grey": "gray",
     "colour": "color",
     "normalise": "normalize",
@@ -53,19 +66,32 @@ _RELATED = {
     "brightness": ("intensity",),
     "cell": ("nuclei", "object", "label"),
     "circularity": ("shape", "measure"),
-    "detect": ("find", "seed"),
     "diameter": ("shape", "size", "measure"),
     "dot": ("spot", "peak"),
     "eccentricity": ("shape", "measure"),
     "elongation": ("shape", "measure"),
     "fibre": ("ridge", "neurites"),
     "filament": ("ridge", "neurites"),
-    "find": ("detect", "seed"),
+    "find": ("seed", "segment"),
     "foci": ("spot", "peak", "seed"),
+    "align": ("shift", "register", "stitch"),
+    "confluence": ("mask", "measure", "threshold"),
+    "contour": ("outline", "boundaries"),
+    "covered": ("mask", "measure"),
+    "droplet": ("spot", "peak", "seed"),
+    "drift": ("shift", "register"),
     "gpu": ("torch",),
+    "granularity": ("texture", "spot"),
+    "granule": ("spot", "peak", "seed"),
     "intensity": ("measure",),
     "isolate": ("split", "segment"),
     "line": ("ridge",),
+    "lysosome": ("spot", "peak"),
+    "mitochondria": ("ridge", "texture", "spot"),
+    "montage": ("stitch",),
+    "mosaic": ("stitch",),
+    "nucleoli": ("spot", "peak"),
+    "registration": ("shift", "register", "stitch"),
     "merge": ("combine", "composite"),
     "nuclei": ("cell", "object", "label"),
     "object": ("cell", "nuclei", "label"),
@@ -81,6 +107,8 @@ _RELATED = {
     "shading": ("illumination", "flat"),
     "shape": ("measure",),
     "spot": ("peak", "seed"),
+    "tile": ("stitch",),
+    "translocation": ("cytoplasm", "measure", "ratio"),
     "vesicle": ("spot", "peak", "seed"),
     "vessel": ("ridge",),
 }
@@ -89,6 +117,9 @@ _RELATED = {
 
 def _stem(word: str) -> str:
     word = _SAME.get(word, word)
+    # British and American spelling are one.
+    word = re.sub(r"is(e|ed|er|es|ing|ation)$", r"iz\1", word)
+    word = re.sub(r"our(|s|ed|ing)$", r"or\1", word)
     for ending in ("ings", "ing", "ies", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
             word = word.removesuffix(ending)
@@ -100,7 +131,8 @@ def _stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the stems of a text's words, without the small words of grammar."""
-    found = re.findall(r"[a-z]+|\d+[a-z]*", text.lower())
+    joined = re.sub(r"\b(co|de|non|pre|re|un)-", r"\1", text.lower())
+    found = re.findall(r"[a-z]+|\d+[a-z]*", joined)
     return [_stem(word) for word in found if word not in _IGNORED]
 
 
@@ -129,7 +161,7 @@ def _liking(spec: FunctionSpec) -> float:
     if _USUAL & set(spec.id.rpartition(".")[2].split("_")):
         liking *= 1.05
     if spec.memory_type_in != "numpy":
-        liking *= 0.7
+        liking *= 0.5
     return liking * (0.8 if ".rank." in spec.id else 1.0)
 
 
@@ -209,8 +241,8 @@ class SearchIndex:
         for name in scores:
             scores[name] *= (hits[name] / len(query)) ** 2
             if whole in self._phrases[name]:
-                # The name itself is worth more than a word that many functions share.
-                own = 1.5 if whole == self._phrases[name][0] else 1.0
+                # The name itself is worth more than a phrase, a phrase more than a single word.
+                own = 1.5 if whole == self._phrases[name][0] else (1.0 if len(whole) > 1 else 0.3)
                 scores[name] += _PHRASE * own * self._liking[name]
         dotted = text.strip().lower()
         last = "." + dotted.replace(" ", "_")

@@ -71,7 +71,7 @@ def _peaks(height: Array, depth: float, regions: Array) -> Array:
     output_kind=Kind.LABELS,
     category="segment",
     input_kinds=(Kind.MASK,),
-    synonyms=("connected components", "count objects", "label", "identify objects"),
+    synonyms=("connected components", "count objects", "label cells", "identify objects"),
     units={"min_area": "px"},
     limits={"min_area": (0, None)},
 )
