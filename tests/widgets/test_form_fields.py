@@ -21,7 +21,7 @@ from napari_openhcs.widgets.form_fields import (
     make_field,
     parse_literal,
 )
-from napari_openhcs.widgets.parameter_form import first_value
+from napari_openhcs.widgets.call_form import first_value
 
 pytestmark = [pytest.mark.window, pytest.mark.usefixtures("qapp")]
 
@@ -127,7 +127,7 @@ def test_a_footprint_is_a_shape_and_a_radius() -> None:
     field = make_field(spec, ("disk", 3))
     assert isinstance(field, FootprintField)
     field.changed.connect(told.append)
-    field._radius.value = 5
+    field._radius.setValue(5)
     assert told == [("disk", 5)]
 
 

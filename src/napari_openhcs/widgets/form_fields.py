@@ -11,22 +11,27 @@ from __future__ import annotations
 
 import ast
 import math
-from decimal import Decimal
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets import CheckBox, LineEdit, SpinBox
 from psygnal import Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
 from napari_openhcs.functions.footprint import FOOTPRINT_SHAPES
 from napari_openhcs.functions.spec import ParameterSpec
+from napari_openhcs.widgets.elided import ElidedBox
+from napari_openhcs.widgets.number_box import LEAST_WIDTH, NumberBox, decimals_of
 
 __all__ = ["Field", "LiteralField", "OptionalField", "literal_text", "make_field", "parse_literal"]
 
 INT_LIMIT = 2**53
 """Largest whole number a box offers; beyond it floats and integers part ways."""
 
-MAX_DECIMALS = 15
+FLOAT_LIMIT = 1e15
+"""Largest decimal a box shows exactly."""
+
+LEAST_WRITTEN_OUT = 1e-4
+"""Numbers below are written with an exponent: 1e-10 says more than ten decimals."""
 
 
 class Field:
@@ -67,6 +72,10 @@ class Field:
     def can_show(self, value: Any) -> bool:
         """Whether this widget can hold `value`; if not, the parameter needs another field."""
         return True
+
+    def explain(self, tip: str) -> None:
+        """Give the widget a tool tip."""
+        self.widget.setToolTip(tip)
 
     def faithful(self) -> bool:
         """Whether the widget shows the value that was set without loss."""
@@ -115,7 +124,10 @@ class IntField(_MagicField):
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         low = -INT_LIMIT if spec.minimum is None else math.ceil(spec.minimum)
         high = INT_LIMIT if spec.maximum is None else math.floor(spec.maximum)
-        super().__init__(SpinBox(min=min(low, value), max=max(high, value), step=1), value)
+        magic = SpinBox(min=min(low, value), max=max(high, value), step=1)
+        # Its limits written out would make it wider than a form.
+        magic.native.setMinimumWidth(LEAST_WIDTH)
+        super().__init__(magic, value)
 
     def can_show(self, value: Any) -> bool:
         """Only whole numbers."""
@@ -126,30 +138,27 @@ class IntField(_MagicField):
         self._magic.value = value
 
 
-class FloatField(_MagicField):
-    """A box for decimals whose digits and step follow the magnitude of the default."""
+class FloatField(Field):
+    """A box for decimals whose step follows the magnitude of the default."""
 
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         reference = value if value else spec.default or spec.suggested or value
-        digits = max(_decimals(value), _decimals(reference) + 1, 2)
-        # 1e15 is the largest limit a box with two decimals shows exactly
-        low = -1e15 if spec.minimum is None else spec.minimum
-        high = 1e15 if spec.maximum is None else spec.maximum
-        magic = FloatSpinBox(min=-1e15, max=1e15, step=_step(reference))
-        magic.native.setDecimals(min(digits, MAX_DECIMALS))
-        magic.min, magic.max = min(low, value), max(high, value)
-        super().__init__(magic, value)
+        low = -FLOAT_LIMIT if spec.minimum is None else spec.minimum
+        high = FLOAT_LIMIT if spec.maximum is None else spec.maximum
+        self._box = NumberBox(low, high, _step(reference))
+        super().__init__(self._box, value)
+        self._box.valueChanged.connect(self._edited)
 
     def _show(self, value: Any) -> None:
-        native = self._magic.native
-        native.setDecimals(min(max(native.decimals(), _decimals(value)), MAX_DECIMALS))
-        _widen(self._magic, value)
-        self._magic.value = value
+        self._box.show_value(value)
+
+    def _read(self) -> Any:
+        return self._box.value()
 
     def can_show(self, value: Any) -> bool:
-        """Only finite numbers that need no more digits than a box has."""
+        """Only numbers that are best read as plain digits."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and math.isfinite(value) and abs(value) < 1e15 and _decimals(value) <= 15
+        return number and _written_out(value)
 
 
 class TextField(_MagicField):
@@ -171,9 +180,10 @@ class ChoiceField(Field):
         if not any(_equal(value, item) for item in choices):
             choices.insert(0, value)
         self._values = choices
-        self._magic = ComboBox(choices=[_choice_text(item) for item in choices])
-        super().__init__(self._magic.native, value)
-        self._magic.changed.connect(self._edited)
+        self._box = ElidedBox()
+        self._box.addItems([_choice_text(item) for item in choices])
+        super().__init__(self._box, value)
+        self._box.currentIndexChanged.connect(self._edited)
 
     def _position(self, value: Any) -> int:
         return next((i for i, item in enumerate(self._values) if _equal(item, value)), -1)
@@ -182,12 +192,12 @@ class ChoiceField(Field):
         position = self._position(value)
         if position < 0:
             self._values.append(value)
-            self._magic.choices = [_choice_text(item) for item in self._values]
+            self._box.addItem(_choice_text(value))
             position = len(self._values) - 1
-        self._magic.native.setCurrentIndex(position)
+        self._box.setCurrentIndex(position)
 
     def _read(self) -> Any:
-        return self._values[self._magic.native.currentIndex()]
+        return self._values[self._box.currentIndex()]
 
 
 class LiteralField(Field):
@@ -197,6 +207,7 @@ class LiteralField(Field):
         self._magic = LineEdit()
         self._magic.native.setPlaceholderText("a value such as 3, 0.5, (1, 2) or None")
         self._last = value
+        self._about = ""
         super().__init__(self._magic.native, value)
         self._magic.native.textEdited.connect(self._check)
         self._magic.native.editingFinished.connect(self._finish)
@@ -214,7 +225,12 @@ class LiteralField(Field):
         native = self._magic.native
         native.setProperty("invalid", bool(problem))
         native.setStyleSheet("border: 1px solid #d9534f;" if problem else "")
-        native.setToolTip(problem)
+        native.setToolTip(problem or self._about)
+
+    def explain(self, tip: str) -> None:
+        """Give the line a tool tip, also after a problem was mended."""
+        self._about = tip
+        super().explain(tip)
 
     def _finish(self) -> None:
         if not self._setting and not _equal(self._read(), self._shown):
@@ -223,6 +239,7 @@ class LiteralField(Field):
     def _show(self, value: Any) -> None:
         self._last = value
         self._magic.native.setText(literal_text(value))
+        self._magic.native.setCursorPosition(0)
         self._mark("")
 
     def _read(self) -> Any:
@@ -237,23 +254,28 @@ class FootprintField(Field):
 
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         box, layout = _row()
-        self._shape = ComboBox(choices=list(FOOTPRINT_SHAPES))
-        self._radius = SpinBox(min=0, max=999, step=1)
-        layout.addWidget(self._shape.native, 1)
-        layout.addWidget(self._radius.native, 1)
+        self._shape = ElidedBox()
+        self._shape.addItems(FOOTPRINT_SHAPES)
+        self._radius = QSpinBox()
+        self._radius.setRange(0, 999)
+        self._radius.setSuffix(" px")
+        self._radius.setMinimumWidth(LEAST_WIDTH)
+        layout.addWidget(self._shape, 1)
+        layout.addWidget(self._radius, 1)
         super().__init__(box, value)
-        self._shape.changed.connect(self._edited)
-        self._radius.changed.connect(self._edited)
+        self._shape.currentIndexChanged.connect(self._edited)
+        self._radius.valueChanged.connect(self._edited)
 
     def can_show(self, value: Any) -> bool:
         """Only a shape and a radius."""
         return _is_footprint(value)
 
     def _show(self, value: Any) -> None:
-        self._shape.value, self._radius.value = value
+        self._shape.setCurrentIndex(self._shape.findText(value[0]))
+        self._radius.setValue(value[1])
 
     def _read(self) -> Any:
-        return (str(self._shape.value), int(self._radius.value))
+        return (self._shape.currentText(), self._radius.value())
 
 
 class OptionalField(Field):
@@ -269,6 +291,10 @@ class OptionalField(Field):
         super().__init__(box, value)
         self._check.toggled.connect(self._toggled)
         inner.changed.connect(self._edited)
+
+    def explain(self, tip: str) -> None:
+        """Explain the value; the check box has a tool tip of its own."""
+        self._inner.explain(tip)
 
     def _toggled(self, checked: bool) -> None:
         self._inner.widget.setEnabled(checked)
@@ -317,11 +343,20 @@ def _plain_field(spec: ParameterSpec, value: Any) -> Field:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if spec.type == "int" and type(value) is int and abs(value) < INT_LIMIT:
         return IntField(spec, value)
-    if spec.type == "float" and number and math.isfinite(value) and abs(value) < 1e15:
+    if spec.type == "float" and number and _written_out(value):
         field = FloatField(spec, value)
         if field.faithful():
             return field
     return LiteralField(spec, value)
+
+
+def _written_out(value: float) -> bool:
+    """Whether a number is best read as plain digits: neither tiny, nor huge, nor infinite."""
+    return value == 0 or (
+        math.isfinite(value)
+        and LEAST_WRITTEN_OUT <= abs(value) < FLOAT_LIMIT
+        and decimals_of(value) <= 15
+    )
 
 
 def _is_footprint(value: Any) -> bool:
@@ -368,19 +403,11 @@ def _equal(left: Any, right: Any) -> bool:
     return type(left == right) is bool and left == right
 
 
-def _decimals(value: Any) -> int:
-    """Return the digits after the point in which `value` is written."""
-    if not isinstance(value, float) or not math.isfinite(value):
-        return 0
-    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
 def _step(reference: Any) -> float:
     """Return a step of a tenth of the magnitude: 1.0 → 0.1, 0.001 → 0.0001, 50 → 1."""
     if not isinstance(reference, int | float) or not reference or not math.isfinite(reference):
         return 0.1
-    return float(10.0 ** (math.floor(math.log10(abs(reference))) - (abs(reference) < 10)))
+    return float(10.0 ** (math.floor(math.log10(abs(reference))) - 1))
 
 
 def _row() -> tuple[QWidget, QHBoxLayout]:

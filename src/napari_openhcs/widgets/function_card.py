@@ -7,7 +7,7 @@ import base64
 from napari_openhcs.functions.pictures import before_and_after
 from napari_openhcs.functions.registry import install_command, is_available
 from napari_openhcs.functions.spec import FunctionSpec
-from napari_openhcs.widgets.parameter_form import parameter_help
+from napari_openhcs.widgets.form_row import parameter_help
 from napari_openhcs.widgets.style import escape
 
 __all__ = ["function_card", "speed_class"]

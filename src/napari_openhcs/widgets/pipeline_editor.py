@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -42,6 +42,9 @@ SCRIPTS = "Pipelines (*.py)"
 
 MOST_ROWS = 8
 """Steps the list shows without scrolling before it takes room from the form."""
+
+LEAST_FOR_FORM = 190
+"""Height in px below which a form of five rows would be a peephole; the list scrolls then."""
 
 
 class PipelineEditor(QWidget):
@@ -103,6 +106,8 @@ class PipelineEditor(QWidget):
         self.form.setMinimumHeight(72)
         self._split, self._split_moved = split, False
         split.splitterMoved.connect(self._keep_split)
+        # Problems that are listed below take height: the list gives it, not the form.
+        split.installEventFilter(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
@@ -117,6 +122,7 @@ class PipelineEditor(QWidget):
         """Give the list as much room as it has steps, unless a person moved the border."""
         height = sum(self._split.sizes())
         wanted = self.steps.height_of_rows(max(3, min(len(self._session.pipeline), MOST_ROWS)))
+        wanted = max(min(wanted, height - LEAST_FOR_FORM), self._pages.minimumHeight())
         if not len(self._session.pipeline):
             wanted = height // 2
         if height > 0 and not self._split_moved:
@@ -230,10 +236,11 @@ class PipelineEditor(QWidget):
         self._browser.search_box.selectAll()
         return self._browser
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802
-        """Keep the room of the list when the window changes."""
-        super().resizeEvent(event)
-        self._fit_steps()
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Share the room anew when the window, or what lies below, changes."""
+        if watched is self._split and event is not None and event.type() == QEvent.Type.Resize:
+            self._fit_steps()
+        return False
 
     def _on_selected(self, intent: str) -> None:
         index = self._session.state.selected_step

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 from napari_openhcs.axes import Contract
 from napari_openhcs.pipeline.wiring import input_candidates, spec_of
 from napari_openhcs.session import Session
+from napari_openhcs.widgets.elided import ElidedBox
 from napari_openhcs.widgets.style import ignore_wheel
 
 __all__ = ["StepOptions"]
@@ -148,13 +148,10 @@ class StepOptions(QWidget):
         return step.volume or any(spec is not None and spec.contract in either for spec in specs)
 
 
-def _box(tooltip: str, chosen: Any) -> QComboBox:
-    box = QComboBox()
+def _box(tooltip: str, chosen: Any) -> ElidedBox:
+    box = ElidedBox()
     box.setToolTip(tooltip)
     box.setAccessibleName(tooltip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(10)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.activated.connect(chosen)
     return box
 
