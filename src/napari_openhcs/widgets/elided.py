@@ -24,7 +24,7 @@ from napari_openhcs.widgets.style import escape
 
 __all__ = ["ElidedBox", "ElidedLabel"]
 
-LEAST_LABEL = 40
+LEAST_LABEL = 72
 """Width in px below which a label is of no use."""
 
 

@@ -205,7 +205,7 @@ class LiteralField(Field):
 
     def __init__(self, spec: ParameterSpec, value: Any) -> None:
         self._magic = LineEdit()
-        self._magic.native.setPlaceholderText("a value such as 3, 0.5, (1, 2) or None")
+        self._magic.native.setPlaceholderText("None, or such as 3 or (1, 2)")
         self._last = value
         self._about = ""
         super().__init__(self._magic.native, value)
@@ -238,7 +238,7 @@ class LiteralField(Field):
 
     def _show(self, value: Any) -> None:
         self._last = value
-        self._magic.native.setText(literal_text(value))
+        self._magic.native.setText("" if value is None else literal_text(value))
         self._magic.native.setCursorPosition(0)
         self._mark("")
 
@@ -256,6 +256,8 @@ class FootprintField(Field):
         box, layout = _row()
         self._shape = ElidedBox()
         self._shape.addItems(FOOTPRINT_SHAPES)
+        self._shape.setMinimumContentsLength(1)
+        self._shape.setMinimumWidth(LEAST_WIDTH)
         self._radius = QSpinBox()
         self._radius.setRange(0, 999)
         self._radius.setSuffix(" px")

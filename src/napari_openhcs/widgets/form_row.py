@@ -39,7 +39,10 @@ WORDS = {
 MOST_LABEL = 148
 """Width in px a label may take, so that the field keeps more than half of a narrow dock."""
 
-RESET_WIDTH = 24
+RESET_WIDTH = 22
+
+INDENT = 4
+"""Width in px by which the theme indents running text."""
 
 
 def label_text(spec: ParameterSpec) -> str:
@@ -96,12 +99,13 @@ class _Line:
         self.spec = spec
         self.tooltip = f"<qt>{parameter_help(spec)}</qt>"
         self.label = ElidedLabel(label_text(spec))
+        self.label.setContentsMargins(INDENT, 0, 0, 0)
         self.label.setMaximumWidth(MOST_LABEL)
         self.label.setToolTip(self.tooltip)
         text = help_line(spec)
         self.help = ElidedLabel(text, faint=True) if text else None
         if self.help is not None:
-            self.help.setContentsMargins(0, 0, 0, 4)
+            self.help.setContentsMargins(INDENT, 0, 0, 4)
             self.help.setToolTip(self.tooltip)
         self._helped = self._shown = True
 

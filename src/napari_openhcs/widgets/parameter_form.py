@@ -20,13 +20,17 @@ from napari_openhcs.pipeline.wiring import spec_of
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import listen, session_of
 from napari_openhcs.widgets.call_form import CallForm, first_value
+from napari_openhcs.widgets.elided import ElidedLabel
 from napari_openhcs.widgets.step_options import StepOptions
 from napari_openhcs.widgets.style import caption, escape, palette_of, tool_button
 
 __all__ = ["CallForm", "ParameterForm", "first_value"]
 
-FEW_ROWS = 4
-"""Up to so many rows there is room for a line of help below each."""
+FEW_ROWS = 2
+"""Up to so many rows have a line of help below each however low the form is."""
+
+ROW_WITH_HELP, HEAD = 49, 90
+"""Height in px of a row with its line of help, and of what stands above and below the rows."""
 
 
 class ParameterForm(QWidget):
@@ -97,11 +101,8 @@ class ParameterForm(QWidget):
         layout.setSpacing(6)
         self.calls = []
         for key, position, call in calls:
-            head = QHBoxLayout()
-            head.addWidget(_heading(key, call), 1)
-            if not self.calls:
-                head.addWidget(self._make_help_button(), 0, Qt.AlignmentFlag.AlignTop)
-            layout.addLayout(head)
+            layout.addLayout(self._title(key, call, first=not self.calls))
+            layout.addWidget(_about(call))
             form = CallForm(self._session, index, key, position, call)
             layout.addWidget(form)
             self.calls.append(form)
@@ -111,11 +112,26 @@ class ParameterForm(QWidget):
         layout.addStretch(1)
         self._area.setWidget(content)
 
-    def _make_help_button(self) -> QToolButton:
-        self.help_button = tool_button("?", "Say below each field what it means", checkable=True)
-        self.help_button.setAutoRaise(True)
-        self.help_button.clicked.connect(self._want_help)
-        return self.help_button
+    def _title(self, key: str, call: FunctionCall, *, first: bool) -> QHBoxLayout:
+        """Return the function's name and where it comes from; help is asked for at the first."""
+        spec = spec_of(call.function)
+        module, _, name = call.function.rpartition(".")
+        where = f" for {key}" if key else ""
+        title = caption(f"<b>{escape(name)}</b>{escape(where)}", wrap=False)
+        title.setToolTip(_card(spec) if spec else call.function)
+        line = QHBoxLayout()
+        line.addWidget(title)
+        ours = module.startswith("napari_openhcs.")
+        source = ElidedLabel("" if ours or not module else f"from {module}", faint=True)
+        source.setToolTip(call.function)
+        line.addWidget(source, 1)
+        if first:
+            tip = "Say below each field what it means"
+            self.help_button = tool_button("?", tip, checkable=True)
+            self.help_button.setAutoRaise(True)
+            self.help_button.clicked.connect(self._want_help)
+            line.addWidget(self.help_button)
+        return line
 
     def _want_help(self, wanted: bool) -> None:
         self._help_wanted = wanted
@@ -124,24 +140,21 @@ class ParameterForm(QWidget):
     def _show_help(self) -> None:
         """Explain every row where there is room, or as the person wants it."""
         rows = sum(form.row_count for form in self.calls)
-        shown = rows <= FEW_ROWS if self._help_wanted is None else self._help_wanted
+        # Asked when a form is made and not at every resizing, which would move rows about.
+        room = max(FEW_ROWS, (self._area.viewport().height() - HEAD) // ROW_WITH_HELP)
+        shown = rows <= room if self._help_wanted is None else self._help_wanted
         self.help_button.setChecked(shown)
         self.help_button.setVisible(rows > 0)
         for form in self.calls:
             form.show_help(shown)
 
 
-def _heading(key: str, call: FunctionCall) -> QWidget:
-    """Return the function's name and summary, or what keeps it from running here."""
+def _about(call: FunctionCall) -> QWidget:
+    """Return what the function does, or what keeps it from running here."""
     spec = spec_of(call.function)
-    module, _, name = call.function.rpartition(".")
-    where = f" for {key}" if key else ""
-    text = f"<b>{name}</b>{where}"
-    if spec is not None:
-        whose = "" if spec.library == "native" else f" <small>from {escape(module)}</small>"
-        text += f"{whose}<br>{_summary(spec)}"
-    label = caption(text)
-    # Long words, such as a command or a dotted name, must not widen the form.
+    label = caption(_summary(spec) if spec is not None else "")
+    label.setVisible(spec is not None)
+    # Long words, such as a command, must not widen the form.
     label.setMinimumWidth(1)
     label.setToolTip(_card(spec) if spec else call.function)
     return label

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -45,6 +45,17 @@ MOST_ROWS = 8
 
 LEAST_FOR_FORM = 190
 """Height in px below which a form of five rows would be a peephole; the list scrolls then."""
+
+
+class _Split(QSplitter):
+    """Tells when its height changed, by the window or by problems that are listed below."""
+
+    resized = Signal()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Share the room as before, then let the editor share it anew."""
+        super().resizeEvent(event)
+        self.resized.emit()
 
 
 class PipelineEditor(QWidget):
@@ -96,7 +107,7 @@ class PipelineEditor(QWidget):
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty_page())
         self._pages.addWidget(self.steps)
-        split = QSplitter(Qt.Orientation.Vertical)
+        split = _Split(Qt.Orientation.Vertical)
         split.addWidget(self._pages)
         split.addWidget(self.form)
         split.setStretchFactor(0, 0)
@@ -106,8 +117,7 @@ class PipelineEditor(QWidget):
         self.form.setMinimumHeight(72)
         self._split, self._split_moved = split, False
         split.splitterMoved.connect(self._keep_split)
-        # Problems that are listed below take height: the list gives it, not the form.
-        split.installEventFilter(self)
+        split.resized.connect(self._fit_steps)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
@@ -235,12 +245,6 @@ class PipelineEditor(QWidget):
         self._browser.search_box.setFocus()
         self._browser.search_box.selectAll()
         return self._browser
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Share the room anew when the window, or what lies below, changes."""
-        if watched is self._split and event is not None and event.type() == QEvent.Type.Resize:
-            self._fit_steps()
-        return False
 
     def _on_selected(self, intent: str) -> None:
         index = self._session.state.selected_step

@@ -205,6 +205,12 @@ class StepList(QListView):
         row = self.sizeHintForRow(0) if self._model.rowCount() else 26
         return number * row + 2 * self.frameWidth() + 2
 
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Keep the selected step in sight when the list becomes lower."""
+        super().resizeEvent(event)
+        if self.selectedIndexes():
+            self.scrollTo(self.currentIndex())
+
     def _row_chosen(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid() and current.row() < len(self._session.pipeline):
             self._session.select_step(current.row())
