@@ -168,6 +168,20 @@ def test_signature_text_is_the_same_in_every_process(call: Any) -> None:
     assert signature_text(annotated).startswith("(image, labels, times=2, factor=1, how='a'")
 
 
+def test_the_summary_is_a_whole_sentence_also_over_two_lines():
+    def add(image):
+        """Adds two images weighted with
+        factors a and b. Author(s): A. Person
+
+        More of it.
+        """
+        return image
+
+    assert (
+        describe_signature(add, Hints()).summary == "Adds two images weighted with factors a and b."
+    )
+
+
 def test_a_formula_in_html_is_left_out_of_the_summary():
     def add(image, scalar=1.0):
         """Adds a number to every pixel. <pre>f(x, s) = x + s</pre>

@@ -116,8 +116,15 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
         form = found.type != "array" and name not in hints.facts
         if found.required and form and found.suggested is None:
             unknown.append(name)
-    summary = _first_sentences(documented.short_description or "", limit=160)
-    return Described(summary, names[0], tuple(described), tuple(unknown))
+    return Described(_summary(documented), names[0], tuple(described), tuple(unknown))
+
+
+def _summary(documented: docstring_parser.Docstring) -> str:
+    """Return the first paragraph: some libraries break their first sentence over lines."""
+    text = documented.short_description or ""
+    if not documented.blank_after_short_description and documented.long_description:
+        text = f"{text}\n{documented.long_description}"
+    return _first_sentences(text, limit=160)
 
 
 def _first_sentences(text: str, limit: int = 300) -> str:
@@ -125,6 +132,7 @@ def _first_sentences(text: str, limit: int = 300) -> str:
     paragraph = " ".join(text.split("\n\n")[0].split())
     # A formula in HTML, as some libraries have it, says little on one line.
     paragraph = re.sub(r"\s*<pre>.*?(</pre>|$)", "", paragraph)
+    paragraph = re.sub(r"\s*Author\(s\): .*", "", paragraph)
     paragraph = re.sub(r":\w+:`~?([^`<]+?)(?:\s*<[^`]*>)?`", r"\1", paragraph).replace("``", "")
     if len(paragraph) <= limit:
         return paragraph
