@@ -11,6 +11,7 @@ pytest.importorskip("napari")
 from napari_openhcs.functions.registry import specs
 from napari_openhcs.functions.spec import ParameterSpec
 from napari_openhcs.pipeline import FunctionCall
+from napari_openhcs.widgets.call_form import first_value
 from napari_openhcs.widgets.form_fields import (
     FloatField,
     FootprintField,
@@ -21,7 +22,6 @@ from napari_openhcs.widgets.form_fields import (
     make_field,
     parse_literal,
 )
-from napari_openhcs.widgets.call_form import first_value
 
 pytestmark = [pytest.mark.window, pytest.mark.usefixtures("qapp")]
 
