@@ -30,7 +30,14 @@ from napari_openhcs.installed import version as installed_version
 if TYPE_CHECKING:
     from napari_openhcs.functions.spec import FunctionSpec
 
-__all__ = ["FunctionLibrary", "Hints", "adapt", "import_function", "signature_text"]
+__all__ = [
+    "FunctionLibrary",
+    "Hints",
+    "adapt",
+    "first_sentence",
+    "import_function",
+    "signature_text",
+]
 
 Function = Callable[..., Any]
 
@@ -157,13 +164,24 @@ def adapt(
     return call
 
 
-def _said(function: Function, fixed: Mapping[str, Any], part: int | None) -> str:
-    """Return the first paragraph of a docstring with what is fixed and chosen."""
-    first = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0]
+def first_sentence(function: Function) -> str:
+    """Return the first sentence of a function's docstring in one line, without citations."""
+    text = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0]
+    line = re.sub(r"\s*\[\w+\]_", "", " ".join(text.split()))
+    return line.partition(". ")[0].rstrip(".")
+
+
+def _fixed(function: Function, fixed: Mapping[str, Any], part: int | None) -> Function:
+    """Return a function that passes `fixed` and gives one part of the result."""
+
+    def call(first: Any, **parameters: Any) -> Any:
+        result = function(first, **fixed, **parameters)
+        return result if part is None else result[part]
+
     values = ", ".join(f"{name}={value!r}" for name, value in fixed.items())
     said = [f"called with {values}"] if fixed else []
     said += [] if part is None else [f"gives item {part} of the results"]
-    return f"{' '.join(first.split())} ({'; '.join(said)})"
+    return adapt(function, call, summary=f"{first_sentence(function)} ({'; '.join(said)})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +210,9 @@ class FunctionLibrary:
     keeps_source : bool
         The functions are single source files that may change while the program runs; the
         version of each is the SHA-256 of its file, and a run keeps the files it used.
+    calls : str
+        Module whose ``CALLS`` maps the id of a function to what makes of it the function
+        that is called in its place; imported when a function is.
     """
 
     name: str
@@ -203,6 +224,7 @@ class FunctionLibrary:
     submodules: tuple[str, ...] = ()
     folder: Path = CATALOGUES
     keeps_source: bool = False
+    calls: str = ""
 
     def is_available(self) -> bool:
         """Whether the library is installed.  Imports nothing."""
@@ -252,18 +274,14 @@ class FunctionLibrary:
         """Return what is called for a function of the library: nearly always itself.
 
         Where the hints fix parameters or choose one of several results, it is a function
-        that does just that and says so in its first line.
+        that does just that and says so in its first line; `calls` make of it what makes a
+        table of numbers, a mask of a threshold.
         """
         hints = self.hints(name)
-        fixed, part = dict(hints.fixed), hints.part
-        if not fixed and part is None:
-            return function
-
-        def call(first: Any, **parameters: Any) -> Any:
-            result = function(first, **fixed, **parameters)
-            return result if part is None else result[part]
-
-        return adapt(function, call, summary=_said(function, fixed, part))
+        if hints.fixed or hints.part is not None:
+            function = _fixed(function, dict(hints.fixed), hints.part)
+        calls = importlib.import_module(self.calls).CALLS if self.calls else {}
+        return calls[name](function) if name in calls else function
 
     def twin_of(self, name: str) -> FunctionSpec | None:
         """Return the function on NumPy arrays whose contract a function inherits, or None."""

@@ -13,10 +13,10 @@ from napari_openhcs.functions.libraries.base import FunctionLibrary, Hints
 __all__ = ["EXPORT", "ScipyNdimage"]
 
 EXCLUDED: Final = (
-    (r"^fourier_", "works on a Fourier transform, not on an image"),
     (r"^generic_|^geometric_transform$|^vectorized_filter$", "takes a function as parameter"),
-    (r"^(zoom|rotate)$", "changes the shape of the image"),
-    (r"^(histogram|generate_binary_structure|iterate_structure)$", "gives no image"),
+    (r"^zoom$", "changes the shape of the image"),
+    (r"^(generate_binary_structure|iterate_structure)$", "makes a footprint"),
+    (r"^sum$", "another name of sum_labels"),
     (r"^map_coordinates$", "takes coordinates"),
     (r"^(value_indices|labeled_comprehension)$", "gives no image and no table of objects"),
 )
@@ -40,6 +40,17 @@ MODES: Final = ("reflect", "constant", "nearest", "mirror", "wrap")
 INTERPOLATED: Final = Hints(
     input_kinds=(Kind.IMAGE,), category="transform", limits={"order": (0, 5)}
 )
+
+OBJECTS: Final = Hints(
+    input_kinds=(Kind.IMAGE,),
+    output_kind=Kind.TABLE,
+    contract=Contract.TABLE,
+    arrays={"labels": Kind.LABELS},
+    category="measure",
+)
+"""Measures of the intensities of every object."""
+
+BOXES: Final = tuple(f"bbox_{end}_{axis}" for end in ("start", "stop") for axis in "zyx")
 
 HINTS: Final[tuple[tuple[str, Hints], ...]] = (
     # On a mask these would give a mask in which every fraction is lost.
@@ -91,6 +102,38 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
         Hints(arrays={"markers": Kind.LABELS}, output_kind=Kind.LABELS, category="segment"),
     ),
     (r"^spline_filter", replace(INTERPOLATED, limits={"order": (2, 5)})),
+    # A stack would be turned in the plane of its first two axes.
+    (
+        r"^rotate$",
+        replace(INTERPOLATED, fixed={"reshape": False}, units={"angle": "°"}, ndims=(2,)),
+    ),
+    (r"^fourier_", replace(INTERPOLATED, category="filter", units={"shift": "px"})),
+    (
+        r"^label$",
+        Hints(
+            input_kinds=(Kind.MASK,),
+            output_kind=Kind.LABELS,
+            contract=Contract.LABELS,
+            category="segment",
+            part=0,
+        ),
+    ),
+    (
+        r"^(sum_labels|mean|median|variance|standard_deviation|minimum|maximum|extrema)$|"
+        r"^(minimum|maximum)_position$|^center_of_mass$",
+        OBJECTS,
+    ),
+    (r"^histogram$", replace(OBJECTS, required={"min": 0.0, "max": 4095.0, "bins": 16})),
+    (
+        r"^find_objects$",
+        Hints(
+            input_kinds=(Kind.LABELS,),
+            output_kind=Kind.TABLE,
+            contract=Contract.TABLE,
+            category="measure",
+            shared_columns=("label", *BOXES),
+        ),
+    ),
 )
 """Hints by pattern of the name; the last that matches counts."""
 
@@ -131,4 +174,5 @@ EXPORT = ScipyNdimage(
     distribution="scipy",
     install="pip install scipy",
     submodules=("scipy.ndimage",),
+    calls="napari_openhcs.functions.libraries._scipy_calls",
 )

@@ -17,6 +17,8 @@ CATEGORIES: Final = {
     "skimage.filters.rank": "filter",
     "skimage.segmentation": "segment",
     "skimage.measure": "measure",
+    "skimage.metrics": "measure",
+    "skimage.registration": "measure",
     "skimage.morphology": "morphology",
     "skimage.restoration": "restoration",
     "skimage.exposure": "intensity",
@@ -61,4 +63,5 @@ EXPORT = ScikitImage(
     distribution="scikit-image",
     install="pip install scikit-image",
     submodules=tuple(CATEGORIES),
+    calls="napari_openhcs.functions.libraries._skimage_calls",
 )
