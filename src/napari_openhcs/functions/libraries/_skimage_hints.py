@@ -42,8 +42,10 @@ EXCLUDED: Final = (
     (r"\.match_template$", "needs a template that is smaller than the image"),
     (r"\.corner_(peaks|subpix|orientations)$", "works on corners; peak_local_max is listed"),
     (r"\.(hessian_matrix|structure_tensor)(_eig\w+)?$", "gives several images"),
-    (r"\.(draw_|gray?co|haar_like|multiblock_lbp|fisher_vector|learn_gmm|match_desc)",
-     "works on features, not on an image"),
+    (
+        r"\.(draw_|gray?co|haar_like|multiblock_lbp|fisher_vector|learn_gmm|match_desc)",
+        "works on features, not on an image",
+    ),
     (r"\.(windowed_histogram|daisy|hog|multiscale_basic_features)$", "gives features of pixels"),
 )
 """Patterns of ids that are never listed, and why."""
@@ -173,9 +175,9 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
     (r"segmentation\.watershed$",
      replace(TO_LABELS, arrays={"markers": LABELS, "mask": MASK})),
     (r"segmentation\.random_walker$",
-     # A volume takes minutes.
+     # The default solves the image anew for every seed: minutes for a plane of nuclei.
      replace(TO_LABELS, arrays={"labels": LABELS}, hidden=("spacing", "prob_tol", "copy"),
-             ndims=(2,))),
+             required={"mode": "bf"}, ndims=(2,))),
     (r"segmentation\.felzenszwalb$",
      replace(TO_LABELS, ndims=(2,), units={"min_size": "px"})),
     (r"segmentation\.chan_vese$",
@@ -190,7 +192,8 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
      replace(TO_LABELS, arrays={"mask": MASK}, fixed={"channel_axis": None},
              hidden=("spacing", "convert2lab"), required={"compactness": 0.1},
              limits={"n_segments": (1, None), "compactness": (0, None)})),
-    (r"segmentation\.relabel_sequential$", replace(ON_LABELS, part=0, limits={"offset": (1, None)})),
+    (r"segmentation\.relabel_sequential$",
+     replace(ON_LABELS, part=0, limits={"offset": (1, None)})),
     (r"segmentation\.flood(_fill)?$",
      replace(ON_IMAGE, required={"seed_point": (0, 0), "tolerance": 100.0, "new_value": 0},
              hidden=("in_place",), units={"seed_point": "px"}, ndims=(2,), category="segment",
@@ -224,8 +227,8 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
      replace(ROW, input_kinds=(LABELS,), arrays={"image1": LABELS}, required={"image1": None},
              hidden=("table",))),
     (r"metrics\.adapted_rand_error$",
-     replace(ROW, input_kinds=(LABELS,), arrays={"image_test": LABELS}, required={"image_test": None},
-             hidden=("table",))),
+     replace(ROW, input_kinds=(LABELS,), arrays={"image_test": LABELS},
+             required={"image_test": None}, hidden=("table",))),
     (r"registration\.phase_cross_correlation$",
      replace(ROW, arrays={"moving_image": IMAGE}, category="transform",
              hidden=("space", "reference_mask", "moving_mask", "overlap_ratio"),
