@@ -18,7 +18,6 @@ from scipy import ndimage
 
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.compiler.patterns import EITHER, STACKED
-from napari_openhcs.errors import MemoryTypeError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.apply import apply_chain
 from napari_openhcs.functions.classify import on_numpy
@@ -226,10 +225,9 @@ def usable(library: str) -> list[FunctionSpec]:
     found = [spec for spec in specs().values() if spec.library == library]
     if not found or not is_available(found[0]):
         pytest.skip(f"{library} is not installed")
-    try:
-        get_memory_type(found[0].memory_type_in).resolve_device("cpu")
-    except MemoryTypeError as error:
-        pytest.skip(str(error))
+    memory_type = get_memory_type(found[0].memory_type_in)
+    if not memory_type.devices():
+        pytest.skip(memory_type.no_device())
     return found
 
 

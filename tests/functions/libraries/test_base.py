@@ -67,7 +67,7 @@ def test_what_was_adapted_has_the_names_of_the_function_and_says_what_is_done() 
     assert signature_text(adapted) == signature_text(split)
     spec = draft_spec(mine, "split", split, mine.given)
     assert spec.implementation == f"{__name__}:split"
-    assert spec.summary == "Split an image. (called with axis=1; gives item 0 of the results)"
+    assert spec.summary == "Split an image (called with axis=1; gives item 0 of the results)"
     assert [item.name for item in spec.parameters] == ["radius", "grey"]
     assert spec.parameters[0].help == "In px."
 

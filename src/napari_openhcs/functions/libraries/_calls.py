@@ -19,6 +19,7 @@ __all__ = [
     "Maker",
     "above",
     "along_axes",
+    "gaussian_psf",
     "measured",
     "positions",
     "signature_of",

@@ -40,11 +40,6 @@ def _extrema(name: str, result: Any, ndim: int) -> Table:
     }
 
 
-def _bins(name: str, result: Any, ndim: int) -> Table:
-    counts = np.stack(list(result)) if len(result) else np.zeros((0, 0), np.int64)
-    return {f"bin_{number}": column for number, column in enumerate(counts.T)}
-
-
 def _of_objects(columns: Columns) -> Maker:
     """Make a table of all objects of a function that takes ``labels`` and ``index``."""
 
@@ -71,6 +66,21 @@ def _of_objects(columns: Columns) -> Maker:
     return make
 
 
+def _histogram(function: Function) -> Function:
+    """Make a table of the histograms of all objects, a column a bin."""
+
+    def counts(first: Any, labels: Any, index: Any, **parameters: Any) -> Any:
+        if not len(index):
+            # SciPy refuses to look for no object.
+            return np.zeros((0, parameters["bins"]), np.int64)
+        return np.stack(list(function(first, labels=labels, index=index, **parameters)))
+
+    def columns(name: str, result: Any, ndim: int) -> Table:
+        return {f"bin_{number}": column for number, column in enumerate(result.T)}
+
+    return _of_objects(columns)(adapt(function, counts))
+
+
 def _boxes(function: Function) -> Function:
     """Make a table of the boxes around objects, with the names of our own tables."""
 
@@ -84,7 +94,7 @@ def _boxes(function: Function) -> Function:
             **along_axes("bbox_stop", np.array(stops, np.int64), first.ndim),
         }
 
-    summary = f"{first_sentence(function)} (one row an object; stop is one behind the last px)"
+    summary = "Measure the box around every label (one row an object; stop is one px behind)"
     return adapt(function, call, summary=summary, signature=signature_of(function, "max_label"))
 
 
@@ -98,7 +108,7 @@ CALLS: dict[str, Maker] = {
         *((name, _of_objects(_value)) for name in _NUMBERS),
         *((name, _of_objects(along_axes)) for name in _POSITIONS),
         ("extrema", _of_objects(_extrema)),
-        ("histogram", _of_objects(_bins)),
+        ("histogram", _histogram),
         ("find_objects", _boxes),
         *((name, through_fourier) for name in _FOURIER),
     )

@@ -28,6 +28,24 @@ def _classes(function: Function) -> Function:
     return adapt(function, call, summary=summary)
 
 
+def _from_a_fresh_start(function: Function) -> Function:
+    """Make a call independent of those before it.
+
+    The two smoothing operators of the morphological snakes take turns over all calls of a
+    process (scikit-image 0.26, ``segmentation.morphsnakes._curvop``): after an odd number of
+    smoothings the next call would begin with the other one.
+    """
+
+    def call(first: Any, num_iter: int, **parameters: Any) -> Any:
+        result = function(first, num_iter=num_iter, **parameters)
+        if num_iter * parameters.get("smoothing", 1) % 2:
+            function(np.zeros((3, 3)), num_iter=1, smoothing=1)
+        return result
+
+    return adapt(function, call)
+
+
+_SNAKES = ("chan_vese", "geodesic_active_contour")
 _THRESHOLDS = ("isodata", "li", "mean", "otsu", "triangle", "yen")
 
 _NUMBERS: dict[str, tuple[str, ...]] = {
@@ -62,6 +80,7 @@ CALLS: dict[str, Maker] = {
         *((name, measured(*columns)) for name, columns in _NUMBERS.items()),
         *((f"feature.blob_{name}", positions("sigma")) for name in ("dog", "doh", "log")),
         ("feature.peak_local_max", positions()),
+        *((f"segmentation.morphological_{name}", _from_a_fresh_start) for name in _SNAKES),
         *(
             (f"restoration.{name}", with_gaussian_psf)
             for name in ("richardson_lucy", "wiener", "unsupervised_wiener")

@@ -47,6 +47,7 @@ OBJECTS: Final = Hints(
     contract=Contract.TABLE,
     arrays={"labels": Kind.LABELS},
     category="measure",
+    synonyms=("intensity of objects", "per object", "per cell"),
 )
 """Measures of the intensities of every object."""
 
@@ -157,7 +158,7 @@ class ScipyNdimage(FunctionLibrary):
         return replace(
             found,
             category=found.category or "filter",
-            synonyms=synonyms_of(last),
+            synonyms=found.synonyms or synonyms_of(last),
             choices={**modes, **found.choices},
         )
 
