@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -252,6 +254,25 @@ def test_a_script_finds_a_folder_named_on_its_command_line(
     command += ["--output", str(tmp_path / "out"), "--functions", str(mine.parent), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert json.loads(done.stdout)["state"] == "done", done.stderr
+
+
+def test_the_example_of_the_documentation_works_as_it_stands(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "functions.md").read_text(encoding="utf-8")
+    section = page.partition("## Your own functions")[2].partition("\n## ")[0]
+    code, commands = re.findall(r"^```\w+\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_filters.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdin, "readline", lambda: "y\n", raising=False)
+    for line in commands.splitlines():
+        assert main(argv=shlex.split(line)[1:]) == 0
+    said = capsys.readouterr().out
+    assert "Divide" in said
+    flatten = registry.get_spec("napari_openhcs.functions.custom.my_filters.flatten")
+    objects = registry.get_spec("napari_openhcs.functions.custom.my_filters.bright_objects")
+    assert (flatten.contract, objects.contract) == ("plane", "labels")
 
 
 class TestCommands:

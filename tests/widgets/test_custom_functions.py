@@ -151,3 +151,32 @@ def test_new_and_imported_files_appear(browser, folder, tmp_path, wait, monkeypa
     browser._session.message.connect(said.append)
     assert browser.custom.import_file(str(other)) is None
     assert "is there already and differs" in said[0].text
+
+
+def test_a_step_whose_file_was_edited_says_so_and_the_editor_goes_on(
+    qtbot, folder, tmp_path, wait
+) -> None:
+    from napari_openhcs.formats import open_plate
+    from napari_openhcs.functions.custom_files import read_file, trust_file
+    from napari_openhcs.sample_data import write_sample_plate
+    from napari_openhcs.widgets.pipeline_editor import PipelineEditor
+
+    path = folder / "mine.py"
+    path.write_text(GOOD.format(mark=str(folder / "ran")))
+    trust_file(path, read_file(path).sha256)
+    plate = write_sample_plate(tmp_path / "plate", wells=1, fields=1, channels=1, size=64).path
+    session = Session()
+    editor = PipelineEditor(session=session)
+    qtbot.addWidget(editor)
+    browser = editor.browse()
+    wait(lambda: browser.custom.states, 60)
+    session.set_plate(open_plate(plate))
+    session.add_function(ID)
+    wait(lambda: session.state.compiled is not None and session.state.compiled.ok, 60)
+    path.write_text(path.read_text() + "# edited\n")
+    wait(lambda: session.problems_of(0), 60)
+    assert "was edited since it was trusted" in session.problems_of(0)[0].message
+    session.set_parameter(0, "gain", 3.0)
+    trust_file(path, read_file(path).sha256)
+    browser.custom.look()
+    wait(lambda: session.state.compiled is not None and session.state.compiled.ok, 60)

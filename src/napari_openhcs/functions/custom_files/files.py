@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -27,6 +28,7 @@ __all__ = [
     "CustomFile",
     "add_folder",
     "copy_in",
+    "data_folder",
     "file_of",
     "files",
     "folders",
@@ -124,7 +126,13 @@ _added = _Added()
 
 def user_folder() -> Path:
     """Return the user's own folder of functions; it need not be there."""
-    return user_data_path("napari-openhcs") / "functions"
+    return data_folder() / "functions"
+
+
+@cache
+def data_folder() -> Path:
+    """Return where this package keeps what belongs to the user; asked for often."""
+    return user_data_path("napari-openhcs")
 
 
 def folders() -> tuple[Path, ...]:

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from platformdirs import user_data_path
 
 from napari_openhcs.errors import OpenHCSError
-from napari_openhcs.functions.custom_files.files import CustomFile
+from napari_openhcs.functions.custom_files.files import CustomFile, data_folder
 
 __all__ = [
     "Record",
@@ -50,11 +49,7 @@ class Record:
 def trust_folder() -> Path:
     """Return the folder of the records; it need not be there."""
     named = os.environ.get("OPENHCS_TRUSTED", "")
-    return (
-        Path(named).expanduser()
-        if named
-        else user_data_path("napari-openhcs") / "trusted-functions"
-    )
+    return Path(named).expanduser() if named else data_folder() / "trusted-functions"
 
 
 def _record_path(sha256: str) -> Path:
