@@ -272,7 +272,7 @@ def test_the_example_of_the_documentation_works_as_it_stands(
     assert "Divide" in said
     flatten = registry.get_spec("napari_openhcs.functions.custom.my_filters.flatten")
     objects = registry.get_spec("napari_openhcs.functions.custom.my_filters.bright_objects")
-    assert (flatten.contract, objects.contract) == ("plane", "labels")
+    assert (flatten.contract, objects.contract) == ("flexible", "labels")
 
 
 class TestCommands:

@@ -132,6 +132,18 @@ def test_an_edit_is_asked_about_and_an_old_text_is_not(mine: Path) -> None:
         registry.get_function(f"{PREFIX}.mine.brighter")
 
 
+def test_a_copy_that_was_edited_is_compared_with_what_was_trusted_elsewhere(
+    mine: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "mine.py"
+    other.write_text(mine.read_text())
+    trust(other)
+    assert file_states()[0].state is State.READY
+    mine.write_text(mine.read_text() + "# edited\n")
+    assert file_states()[0].state is State.CHANGED
+    assert "+# edited" in difference(read_file(mine))
+
+
 def test_a_newly_trusted_edit_is_what_runs(mine: Path) -> None:
     trust(mine)
     name = f"{PREFIX}.mine.brighter"

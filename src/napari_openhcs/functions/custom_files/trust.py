@@ -79,10 +79,11 @@ def is_trusted(sha256: str) -> bool:
 
 
 def last_trusted(path: Path) -> Record | None:
-    """Return the record that was last made for the file at a path."""
-    found = (_read(item) for item in _records())
-    of_path = [record for record in found if record is not None and record.path == str(path)]
-    return max(of_path, key=lambda record: record.trusted, default=None)
+    """Return the record last made for the file at a path, else for one of its name elsewhere."""
+    found = [record for record in map(_read, _records()) if record is not None]
+    of_path = [record for record in found if record.path == str(path)]
+    of_name = [record for record in found if Path(record.path).name == path.name]
+    return max(of_path or of_name, key=lambda record: record.trusted, default=None)
 
 
 def _records() -> list[Path]:
