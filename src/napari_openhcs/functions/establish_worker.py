@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -41,7 +41,7 @@ from napari_openhcs.functions.libraries.base import FunctionLibrary, signature_t
 from napari_openhcs.functions.sandbox import Watch, output_into
 from napari_openhcs.functions.spec import FunctionSpec
 
-__all__ = ["serve"]
+__all__ = ["digest_of", "serve"]
 
 Function = Callable[..., Any]
 
@@ -49,23 +49,27 @@ _PARENT_ASKED_S = 2.0
 """Seconds between looks at whether the process that asks is still there."""
 
 
-def digest(spec: FunctionSpec, function: Function) -> str:
-    """Return a checksum of the result on the function's main trial; empty where it fails."""
-    first, parameters = trial_call(spec, main_trial(spec))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            result = on_numpy(spec, function)(first, **parameters)
-        # Anything may come out of a foreign function, and it worked a moment ago.
-        except Exception:  # noqa: BLE001
-            return ""
-    columns = result if isinstance(result, dict) else {"": result}
+def digest_of(result: Any) -> str:
+    """Return a checksum of an array or a table (columns by name)."""
+    columns = result if isinstance(result, Mapping) else {"": result}
     found = hashlib.sha256()
     for name, values in columns.items():
         array = np.asarray(values)
         content = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
         found.update(f"{name} {array.dtype} {array.shape} ".encode() + content)
     return found.hexdigest()
+
+
+def _digest(spec: FunctionSpec, function: Function) -> str:
+    """Return a checksum of the result on the function's main trial; empty where it fails."""
+    first, parameters = trial_call(spec, main_trial(spec))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return digest_of(on_numpy(spec, function)(first, **parameters))
+        # Anything may come out of a foreign function, and it worked a moment ago.
+        except Exception:  # noqa: BLE001
+            return ""
 
 
 class _Worker:
@@ -111,14 +115,14 @@ class _Worker:
             "id": name,
             "function": function_document(spec),
             "signature": _signature(function),
-            "digest": digest(spec, self.library.adapted(name, function)),
+            "digest": _digest(spec, self.library.adapted(name, function)),
         }
 
     def _again(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["id"]
         spec = function_from(request["function"], self.library.name, "")
         called = self.library.adapted(name, self.functions[name])
-        return {"id": name, "digest": digest(spec, called)}
+        return {"id": name, "digest": _digest(spec, called)}
 
 
 def _signature(function: Function) -> str:

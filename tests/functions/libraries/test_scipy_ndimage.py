@@ -12,6 +12,15 @@ from napari_openhcs.testing.libraries import LibraryTests
 
 class TestScipyNdimage(LibraryTests):
     library = "scipy_ndimage"
+    # The weights shown first are symmetric.
+    twins = frozenset(
+        (
+            "scipy.ndimage.convolve",
+            "scipy.ndimage.correlate",
+            "scipy.ndimage.convolve1d",
+            "scipy.ndimage.correlate1d",
+        )
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def _sentence(name: str, reason: str) -> str:
     known = {
         "prints": f"{name} prints when it is called: take its print calls out, or use logging.",
         "plots": f"{name} plots when it is called: leave the plotting out.",
-        "opens the network": f"{name} opens the network when it is called: read files before.",
+        "opens the network": f"{name} opens the network when it is called: there is no network.",
         "writes files": f"{name} writes files when it is called: return what it finds instead.",
         "starts a process": f"{name} starts a process when it is called: call Python instead.",
         "ends the process": f"{name} ends the process it is called in: it must return or raise.",
