@@ -62,7 +62,6 @@ F, E, C, R, T = (
 )
 UNIT = {
     "adjust_brightness": (0.1,),
-    "adjust_brightness_accumulative": (1.5,),
     "adjust_contrast": (1.5,),
     "adjust_contrast_with_mean_subtraction": (1.5,),
     "adjust_gamma": (0.7,),

@@ -13,13 +13,8 @@ from napari_openhcs.testing.libraries import LibraryTests
 class TestScipyNdimage(LibraryTests):
     library = "scipy_ndimage"
     # The weights shown first are symmetric.
-    twins = frozenset(
-        (
-            "scipy.ndimage.convolve",
-            "scipy.ndimage.correlate",
-            "scipy.ndimage.convolve1d",
-            "scipy.ndimage.correlate1d",
-        )
+    alike = frozenset(
+        f"scipy.ndimage.{name}" for name in ("convolve", "correlate", "convolve1d", "correlate1d")
     )
 
 

@@ -15,6 +15,7 @@ __all__ = ["ENTRIES", "EXCLUDED"]
 IMAGE, MASK, LABELS = Kind.IMAGE, Kind.MASK, Kind.LABELS
 
 EXCLUDED: Final = (
+    (r"\.adjust_brightness_accumulative$", "does what adjust_contrast does"),
     (r"\.get_|_kernel[123]d$|filters\.(gaussian|laplacian_1d)$", "makes a kernel"),
     (r"\.(filter|convolve|correlate)\w*$|\.fft_conv$", "needs a kernel"),
     (r"rgb|hue|saturation|color|\.jpeg_", "works on colour images"),
@@ -225,10 +226,6 @@ ENHANCE: Final = {
     "adjust_brightness": _unit(
         "Add a constant", "brighten", "darken",
         required={"factor": 0.1}, help={"factor": "What is added."}),
-    "adjust_brightness_accumulative": _unit(
-        "Multiply by a factor and clip", "brighten", "darken",
-        required={"factor": 1.5}, limits={"factor": (0, None)},
-        help={"factor": "1 changes nothing."}),
     "adjust_contrast": _unit(
         "Stretch grey values by a factor", "contrast", "brightness",
         required={"factor": 1.5}, limits={"factor": (0, None)},

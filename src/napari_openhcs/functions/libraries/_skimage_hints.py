@@ -13,6 +13,7 @@ __all__ = ["EXCLUDED", "HINTS", "SHAPE_COLUMNS"]
 IMAGE, MASK, LABELS = Kind.IMAGE, Kind.MASK, Kind.LABELS
 
 EXCLUDED: Final = (
+    (r"\.rank\.majority$", "is rank.modal under another name"),
     (r"\.try_all_threshold$|\.plot_|\.montage$|\.lookfor$", "plots or prints"),
     (r"\.util\.(img_as_|dtype_limits|view_as_|crop|map_array|regular_|unique_rows)", "a helper"),
     (r"\.util\.(apply_parallel|slice_along_axes|label_points)$", "a helper"),

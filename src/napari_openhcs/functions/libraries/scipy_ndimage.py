@@ -18,6 +18,8 @@ EXCLUDED: Final = (
     (r"^(generate_binary_structure|iterate_structure)$", "makes a footprint"),
     (r"^sum$", "another name of sum_labels"),
     (r"^map_coordinates$", "takes coordinates"),
+    (r"^grey_dilation$", "is maximum_filter as long as the size says it all"),
+    (r"^grey_erosion$", "is minimum_filter as long as the size says it all"),
     (r"^(value_indices|labeled_comprehension)$", "gives no image and no table of objects"),
 )
 """Patterns of names that are never listed, and why."""
