@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from scipy import ndimage
+from skimage import filters
 
+from napari_openhcs import api
 from napari_openhcs.functions.registry import get_function, get_spec
+from napari_openhcs.ome_zarr.results import open_results
+from napari_openhcs.pipeline import FunctionStep, Pipeline
+from napari_openhcs.pipeline.script import export_script, import_script
+from napari_openhcs.sample_data import write_sample_plate
 from napari_openhcs.testing.libraries import LibraryTests
 
 
@@ -113,3 +121,35 @@ def test_what_is_fixed_or_chosen_is_said() -> None:
     np.testing.assert_array_equal(
         get_function("scipy.ndimage.label")(LABELS > 0), ndimage.label(LABELS > 0)[0]
     )
+
+
+PIPELINE = Pipeline(
+    (
+        FunctionStep("skimage.filters.threshold_otsu", name="Nuclei", select={"channel": "DAPI"}),
+        FunctionStep("scipy.ndimage.label", name="Objects"),
+        FunctionStep(
+            "scipy.ndimage.mean",
+            name="Brightness",
+            input_source="plate",
+            inputs={"labels": "Objects"},
+        ),
+    )
+)
+
+
+def test_objects_found_and_measured_by_libraries_become_a_table(tmp_path: Path) -> None:
+    text = export_script(PIPELINE)
+    assert "from scipy.ndimage import label, mean" in text
+    assert import_script(text) == PIPELINE
+    sample = write_sample_plate(tmp_path / "plate", wells=1, fields=1, z=1, size=96)
+    output = tmp_path / "output"
+    status = api.run(PIPELINE, sample.path, output, workers=1, timeout=120)
+    assert status.state == "done", status
+    (source,) = Path(sample.path).rglob("*_w1.TIF")
+    raw = tifffile.imread(source)
+    labels, number = ndimage.label(raw > filters.threshold_otsu(raw))
+    results = open_results(output)
+    table = results.table(results.table_names[0])
+    np.testing.assert_array_equal(table["label"], np.arange(1, number + 1))
+    means = ndimage.mean(raw, labels, np.arange(1, number + 1))
+    np.testing.assert_array_equal(table["mean_DAPI"], means)

@@ -8,17 +8,18 @@ images are rows with the label 0, as in our own tables.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from napari_openhcs.functions.libraries.base import Function, adapt, first_sentence
+from napari_openhcs.functions.libraries.base import Function, Maker, adapt, first_sentence
 
 __all__ = [
-    "Maker",
+    "ON_ANY_ARRAY",
     "above",
     "along_axes",
+    "from_a_fresh_start",
     "gaussian_psf",
     "measured",
     "positions",
@@ -26,8 +27,6 @@ __all__ = [
     "through_fourier",
     "with_gaussian_psf",
 ]
-
-Maker = Callable[[Function], Function]
 
 Table = dict[str, Any]
 
@@ -142,7 +141,8 @@ def with_gaussian_psf(function: Function) -> Function:
     """Make the width of a Gaussian the parameter in place of a point spread function."""
 
     def call(first: Any, psf_sigma: float, **parameters: Any) -> Any:
-        return function(first, psf=gaussian_psf(psf_sigma, first.ndim), **parameters)
+        psf = np.asarray(gaussian_psf(psf_sigma, first.ndim), like=first)
+        return function(first, psf=psf, **parameters)
 
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
@@ -150,3 +150,29 @@ def with_gaussian_psf(function: Function) -> Function:
     changed = [sigma if item.name == "psf" else item for item in parameters]
     summary = f"{first_sentence(function)} (psf: a Gaussian)"
     return adapt(function, call, summary=summary, signature=signature.replace(parameters=changed))
+
+
+def from_a_fresh_start(function: Function) -> Function:
+    """Make a call independent of those before it.
+
+    The two smoothing operators of the morphological snakes take turns over all calls of a
+    process (scikit-image 0.26, ``segmentation.morphsnakes._curvop``): after an odd number of
+    smoothings the next call would begin with the other one.
+    """
+
+    def call(first: Any, num_iter: int, **parameters: Any) -> Any:
+        result = function(first, num_iter=num_iter, **parameters)
+        if num_iter * parameters.get("smoothing", 1) % 2:
+            function(first[(slice(3),) * first.ndim], num_iter=1, smoothing=1)
+        return result
+
+    return adapt(function, call)
+
+
+ON_ANY_ARRAY: tuple[Maker, ...] = (
+    above,
+    from_a_fresh_start,
+    through_fourier,
+    with_gaussian_psf,
+)
+"""What works on the arrays of every library that follows NumPy; the others need NumPy's."""

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from napari_openhcs.functions.libraries._calls import (
-    Maker,
     along_axes,
     signature_of,
     through_fourier,
 )
-from napari_openhcs.functions.libraries.base import Function, adapt, first_sentence
+from napari_openhcs.functions.libraries.base import Function, Maker, adapt, first_sentence
 
 __all__ = ["CALLS"]
 

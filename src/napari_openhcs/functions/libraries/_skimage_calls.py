@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from napari_openhcs.functions.libraries._calls import (
-    Maker,
     above,
+    from_a_fresh_start,
     measured,
     positions,
     with_gaussian_psf,
 )
-from napari_openhcs.functions.libraries.base import Function, adapt, first_sentence
+from napari_openhcs.functions.libraries.base import Function, Maker, adapt, first_sentence
 
 __all__ = ["CALLS"]
 
@@ -26,23 +26,6 @@ def _classes(function: Function) -> Function:
 
     summary = f"{first_sentence(function)} (classes: numpy.digitize(image, bins=thresholds))"
     return adapt(function, call, summary=summary)
-
-
-def _from_a_fresh_start(function: Function) -> Function:
-    """Make a call independent of those before it.
-
-    The two smoothing operators of the morphological snakes take turns over all calls of a
-    process (scikit-image 0.26, ``segmentation.morphsnakes._curvop``): after an odd number of
-    smoothings the next call would begin with the other one.
-    """
-
-    def call(first: Any, num_iter: int, **parameters: Any) -> Any:
-        result = function(first, num_iter=num_iter, **parameters)
-        if num_iter * parameters.get("smoothing", 1) % 2:
-            function(np.zeros((3, 3)), num_iter=1, smoothing=1)
-        return result
-
-    return adapt(function, call)
 
 
 _SNAKES = ("chan_vese", "geodesic_active_contour")
@@ -80,7 +63,7 @@ CALLS: dict[str, Maker] = {
         *((name, measured(*columns)) for name, columns in _NUMBERS.items()),
         *((f"feature.blob_{name}", positions("sigma")) for name in ("dog", "doh", "log")),
         ("feature.peak_local_max", positions()),
-        *((f"segmentation.morphological_{name}", _from_a_fresh_start) for name in _SNAKES),
+        *((f"segmentation.morphological_{name}", from_a_fresh_start) for name in _SNAKES),
         *(
             (f"restoration.{name}", with_gaussian_psf)
             for name in ("richardson_lucy", "wiener", "unsupervised_wiener")

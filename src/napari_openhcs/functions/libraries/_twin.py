@@ -9,6 +9,7 @@ GPU: the library must be installed, a device is not needed.
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from napari_openhcs.functions.libraries.base import (
     Function,
     FunctionLibrary,
     Hints,
+    Maker,
     import_function,
 )
 from napari_openhcs.functions.spec import FunctionSpec
@@ -70,22 +72,23 @@ class TwinLibrary(FunctionLibrary):
 
     def excluded(self, name: str) -> str:
         """Return why a function is never listed, or an empty text."""
-        library, twin = LIBRARIES[self.twin], self.twin_name(name)
-        hints = library.hints(twin)
-        plain = not hints.fixed and hints.part is None
-        # What stands for several results or for none is written for NumPy arrays.
-        if plain and library.adapted(twin, _nothing) is not _nothing:
-            return "its twin is adapted to images in a way that needs NumPy arrays"
+        make = LIBRARIES[self.twin].maker(self.twin_name(name))
+        if make is not None and self.maker(name) is None:
+            return "what is called in its twin's place needs NumPy arrays"
+        if "rng" in self.hints(name).fixed:
+            return "draws other random numbers than its twin"
         return ""
+
+    def maker(self, name: str) -> Maker | None:
+        """Return what makes of the twin the one that is called, where it suits a GPU's arrays."""
+        make = LIBRARIES[self.twin].maker(self.twin_name(name))
+        on_any_array = importlib.import_module(f"{__package__}._calls").ON_ANY_ARRAY
+        return make if make in on_any_array else None
 
     def hints(self, name: str) -> Hints:
         """Return what is said of the twin."""
         hints = LIBRARIES[self.twin].hints(self.twin_name(name))
         return replace(hints, synonyms=(*hints.synonyms, "gpu"))
-
-
-def _nothing() -> None:
-    """Stand for a function that is not looked at."""
 
 
 @functools.cache

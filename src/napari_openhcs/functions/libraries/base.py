@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FunctionLibrary",
     "Hints",
+    "Maker",
     "adapt",
     "first_sentence",
     "import_function",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 Function = Callable[..., Any]
+
+Maker = Callable[[Function], Function]
+"""What makes, of a library's function, one that is called in its place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,8 +284,13 @@ class FunctionLibrary:
         hints = self.hints(name)
         if hints.fixed or hints.part is not None:
             function = _fixed(function, dict(hints.fixed), hints.part)
-        calls = importlib.import_module(self.calls).CALLS if self.calls else {}
-        return calls[name](function) if name in calls else function
+        make = self.maker(name)
+        return function if make is None else make(function)
+
+    def maker(self, name: str) -> Maker | None:
+        """Return what makes of a function the one that is called in its place, or None."""
+        found: Mapping[str, Maker] = importlib.import_module(self.calls).CALLS if self.calls else {}
+        return found.get(name)
 
     def twin_of(self, name: str) -> FunctionSpec | None:
         """Return the function on NumPy arrays whose contract a function inherits, or None."""
