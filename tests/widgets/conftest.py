@@ -76,6 +76,12 @@ class _Libraries(dict[str, _Library]):
     problems: tuple[str, ...] = ()
 
 
+@pytest.fixture(autouse=True)
+def no_trials_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the functions of other library versions than those catalogued untried."""
+    monkeypatch.setattr("napari_openhcs.functions.refresh_library.outdated", lambda: ())
+
+
 @pytest.fixture
 def toy_registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, FunctionSpec]:
     """Put six toy functions in place of the real registry."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("napari")
 
+from napari_openhcs.functions import registry
+from napari_openhcs.functions.refresh_library import Refreshed
 from napari_openhcs.widgets.function_browser import FunctionBrowser
 from napari_openhcs.widgets.function_card import function_card
 
@@ -65,3 +69,22 @@ def test_what_is_not_installed_is_greyed_with_its_command(browser, wait):
     item = browser.tree.model().itemFromIndex(browser.tree.currentIndex())
     assert item.foreground().color().alpha() < 255
     assert "pip install nowhere" in item.toolTip()
+
+
+def test_functions_of_another_library_version_appear_when_they_were_tried(
+    qtbot, session, wait, toy_registry, monkeypatch
+):
+    def tried():
+        late = replace(toy_registry["toy.smooth"], id="toy.late")
+        content = replace(registry._content, specs={**toy_registry, "toy.late": late})
+        monkeypatch.setattr(registry, "_content", content)
+        return (Refreshed("native", "9.9", listed=("toy.late",)), Refreshed("native", "9.9"))
+
+    said = []
+    session.message.connect(lambda message: said.append(message.text))
+    monkeypatch.setattr("napari_openhcs.widgets.function_browser.refresh_outdated", tried)
+    browser = FunctionBrowser(session=session)
+    qtbot.addWidget(browser)
+    wait(lambda: "filter  (3)" in groups(browser))
+    assert len(said) == 1
+    assert "1 of its functions are changed or new, and 1 of them work" in said[0]

@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from napari_openhcs import __version__
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
@@ -37,6 +38,7 @@ __all__ = [
     "function_from",
     "functions_from",
     "read_catalogue",
+    "user_catalogue",
     "write_catalogue",
 ]
 
@@ -115,6 +117,19 @@ def find_catalogue(folder: Path, library: str, version: str | None) -> Path | No
         return found[version]
     older = [item for item in ordered if _version_key(item) <= _version_key(version)]
     return found[older[-1] if older else ordered[0]]
+
+
+def user_catalogue(library: str, version: str) -> Path:
+    """Return where changed functions of a library's newer version are kept for the user.
+
+    The folder is another one for each version of this package: its hints and catalogues
+    differ.
+    """
+    # Only for a version that is not catalogued: nothing to be read at every start.
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("napari-openhcs") / "catalogues" / __version__
+    return folder / f"{library}-{version}.json"
 
 
 def read_catalogue(path: Path) -> Catalogue:

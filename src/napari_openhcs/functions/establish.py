@@ -37,7 +37,7 @@ from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import FunctionLibrary
 from napari_openhcs.functions.worker import Answer, Worker
 
-__all__ = ["Choice", "establish_library", "main", "matching"]
+__all__ = ["Choice", "establish_library", "forget_record", "main", "matching"]
 
 TIME_LIMIT_S = 120.0
 """Seconds one function may take for all its trials together.
@@ -187,6 +187,11 @@ def _record_path(library: FunctionLibrary, folder: Path) -> Path:
     return folder / f"{library.name}-{library.version()}.partial"
 
 
+def forget_record(library: FunctionLibrary, folder: Path) -> None:
+    """Remove the answers so far: the catalogue that holds them all is written."""
+    _record_path(library, folder).unlink(missing_ok=True)
+
+
 def _whole(lines: list[str]) -> Iterator[Answer]:
     """Iterate over the answers; the last line may have been cut."""
     for line in lines:
@@ -309,7 +314,7 @@ def _establish(name: str, options: argparse.Namespace) -> None:
     if path is not None and path.stem == f"{name}-{found.version}":
         found = read_catalogue(path).updated(found)
     print(write_catalogue(found, folder))
-    _record_path(LIBRARIES[name], folder).unlink(missing_ok=True)
+    forget_record(LIBRARIES[name], folder)
 
 
 if __name__ == "__main__":

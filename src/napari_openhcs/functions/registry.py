@@ -57,6 +57,8 @@ class _Content:
     signatures: Mapping[str, str]
     stamps: Mapping[str, Hashable] = field(default_factory=dict)
     """Of libraries whose list of functions may change while the program runs."""
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    """Why functions of the libraries are not listed, by id."""
 
     @cached_property
     def index(self) -> SearchIndex:
@@ -76,6 +78,7 @@ def _build() -> _Content:
     found: dict[str, FunctionSpec] = {}
     catalogued: dict[str, str] = {}
     signatures: dict[str, str] = {}
+    excluded: dict[str, str] = {}
     stamps: dict[str, Hashable] = {}
     for name, library in LIBRARIES.items():
         stamp = library.stamp()
@@ -87,6 +90,7 @@ def _build() -> _Content:
         version = library.version()
         catalogued[name] = catalogue.version
         signatures.update(catalogue.signatures)
+        excluded.update(catalogue.excluded)
         for spec in catalogue.functions:
             if version is not None and spec.library_version != version:
                 spec = replace(spec, library_version=version)
@@ -105,6 +109,7 @@ def _build() -> _Content:
         by_implementation={spec.implementation: name for name, spec in ordered.items()},
         catalogued=catalogued,
         signatures=signatures,
+        excluded=excluded,
         stamps=MappingProxyType(stamps),
     )
 
@@ -195,6 +200,8 @@ def why_missing(name: str) -> str:
 def _unknown(name: str) -> str:
     if reason := why_missing(name):
         return reason
+    if why := _registry().excluded.get(name):
+        return f"{name} is not listed, it was left out when all were tried: {why}."
     known = _registry().specs
     last = name.rpartition(".")[2]
     same = [item for item in known if item.rpartition(".")[2] == last]
@@ -250,7 +257,8 @@ def _check_signature(spec: FunctionSpec, function: Callable[..., Any]) -> None:
     if found != content.signatures[spec.id]:
         raise FunctionUnavailableError(
             f"{spec.id} of {spec.library} {spec.library_version} takes {found}, but version "
-            f"{established} that was tested takes {content.signatures[spec.id]}: install "
+            f"{established} that was tested takes {content.signatures[spec.id]}: wait until it "
+            "was tried here, which the window does in the background, or install "
             f"{LIBRARIES[spec.library].distribution}=={established}."
         )
 

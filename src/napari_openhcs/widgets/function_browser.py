@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_openhcs.axes import VALID_MEMORY_TYPES
+from napari_openhcs.functions.refresh_library import Refreshed, refresh_outdated
 from napari_openhcs.functions.registry import (
     get_spec,
     install_command,
@@ -87,6 +88,14 @@ class FunctionBrowser(QWidget):
     def _first_look(self) -> None:
         self.refresh()
         self.custom.look()
+        self._background.run(refresh_outdated, self._libraries_refreshed, None)
+
+    def _libraries_refreshed(self, found: tuple[Refreshed, ...]) -> None:
+        """List what newer versions of libraries changed, now that it was tried."""
+        for sentence in filter(None, (refreshed.sentence for refreshed in found)):
+            self._session.say(sentence)
+        if found:
+            self._files_changed()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Wide enough for names, high enough for a screen of results and the card."""

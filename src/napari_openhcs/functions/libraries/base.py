@@ -22,8 +22,10 @@ from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.catalogue import (
     CATALOGUES,
     Catalogue,
+    CatalogueError,
     find_catalogue,
     read_catalogue,
+    user_catalogue,
 )
 from napari_openhcs.installed import version as installed_version
 
@@ -242,13 +244,27 @@ class FunctionLibrary:
     def catalogue(self) -> Catalogue | None:
         """Return the catalogue that fits the installed version best; None if there is none.
 
+        Under a version that is not catalogued, with what was established on this machine.
+
         Raises
         ------
         CatalogueError
             The file is damaged.
         """
-        path = find_catalogue(self.folder, self.name, self.version())
-        return None if path is None else read_catalogue(path)
+        version = self.version()
+        path = find_catalogue(self.folder, self.name, version)
+        if path is None:
+            return None
+        found = read_catalogue(path)
+        if version is None or version == found.version:
+            return found
+        newer = user_catalogue(self.name, version)
+        try:
+            return found.updated(read_catalogue(newer)) if newer.exists() else found
+        except CatalogueError:
+            # A cache is only worth what can be read of it: it is made again.
+            newer.unlink(missing_ok=True)
+            return found
 
     def candidates(self) -> Iterator[tuple[str, Function]]:
         """Iterate over (public dotted name, function) of all that could be an image function.
