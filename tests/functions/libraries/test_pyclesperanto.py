@@ -95,13 +95,34 @@ def direct(cle: Any, spec: FunctionSpec, first: np.ndarray, parameters: Any) -> 
     return plain.astype("int32") if spec.output_kind is Kind.LABELS else plain
 
 
+def largest_of_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the largest value of each number up to the largest label, 0 for the background."""
+    largest = ndimage.maximum(values, labels, range(labels.max() + 1))
+    largest[0] = 0
+    return np.asarray(largest)
+
+
+def one_value_a_label(values: np.ndarray, parameters: Any) -> np.ndarray:
+    """Return the map of the largest values; labels of a label image have one already."""
+    if "labels" not in parameters:
+        return values
+    labels = parameters["labels"]
+    return largest_of_labels(values, labels)[labels].astype(values.dtype)
+
+
 def differences(cle: Any, name: str) -> Iterator[str]:
     """Iterate over what differs between a step of one function and the library itself."""
     spec = get_spec(name)
     for kind in spec.input_kinds:
         trial = main_trial(spec, kind=kind)
         first, parameters = trial_call(spec, trial)
-        expected = direct(cle, spec, first, parameters)
+        first = one_value_a_label(first, parameters) if "touching" in name else first
+        listed = dict(parameters)
+        if "map_values" in name:
+            listed["values"] = largest_of_labels(parameters["values"], first)[None].astype(
+                "float32"
+            )
+        expected = direct(cle, spec, first, listed)
         stacked = first.ndim == 3
         arrays = {
             item.name: list(parameters[item.name]) if stacked else [parameters[item.name]]
@@ -182,6 +203,15 @@ def test_filters_with_a_box_are_those_of_scipy(cle: Any, image: np.ndarray) -> N
         np.testing.assert_array_equal(found[inside], function(image, 5)[inside], err_msg=name)
 
 
+@pytest.mark.parametrize("shape", [(64, 78), (300, 500), (7, 40, 46)])
+def test_the_largest_radius_of_a_median_is_survived(cle: Any, shape: tuple[int, ...]) -> None:
+    limits = {item.name: item.maximum for item in get_spec("pyclesperanto.median").parameters}
+    radii = {name: limit for name, limit in limits.items() if limit is not None}
+    assert len(radii) == 3
+    image = np.random.default_rng(0).integers(0, 4000, shape).astype("float32")
+    assert cle.median(cle.push(image), **radii).shape == shape
+
+
 def test_top_hat_is_that_of_scikit_image(cle: Any, image: np.ndarray) -> None:
     found = applied("top_hat", [image], radius_x=5, radius_y=5, radius_z=0)[0]
     expected = morphology.white_tophat(image, np.ones((11, 11)))
@@ -239,6 +269,86 @@ def test_statistics_have_a_row_for_each_object_and_no_other(cle: Any) -> None:
     np.testing.assert_allclose(table["centroid_x"], expected["centroid-1"], rtol=1e-5)
     np.testing.assert_allclose(table["mean_intensity"], expected["intensity_mean"], rtol=1e-5)
     np.testing.assert_array_equal(table["bbox_min_y"], expected["bbox-0"])
+
+
+@pytest.fixture
+def touching() -> np.ndarray:
+    """Five labels: 2 touches 3 and 5, the others touch none."""
+    labels = np.zeros((12, 14), "int32")
+    labels[0:3, 0:3] = 1
+    labels[4:8, 4:7] = 2
+    labels[4:8, 7:10] = 3
+    labels[5:8, 11:13] = 4
+    labels[8:10, 4:7] = 5
+    return labels
+
+
+VALUES = np.array([0, 300, 1000, 2000, 40, 6000], "uint16")
+
+
+def of_labels(image: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Return the one value that each label has in an image."""
+    found = [np.unique(image[labels == number]) for number in range(1, labels.max() + 1)]
+    assert [len(values) for values in found] == [1] * len(found)
+    return [float(values[0]) for values in found]
+
+
+def test_neighbours_that_touch_are_counted_and_their_values_compared(
+    cle: Any, touching: np.ndarray
+) -> None:
+    count = applied("touching_neighbor_count_map", [touching])[0]
+    assert of_labels(count, touching) == [0, 2, 1, 0, 1]
+    wired = {"labels": [touching]}
+    values = VALUES[touching]
+    # Each label counts among its neighbours.
+    for name, expected in (
+        ("mean", [300, 3000, 1500, 40, 3500]),
+        ("minimum", [300, 1000, 1000, 40, 1000]),
+        ("maximum", [300, 6000, 2000, 40, 6000]),
+        ("median", [300, 2000, 2000, 40, 6000]),
+    ):
+        found = applied(f"{name}_of_touching_neighbors_map", [values], wired)[0]
+        assert of_labels(found, touching) == expected, name
+
+
+def test_values_of_neighbours_are_the_same_every_time(cle: Any) -> None:
+    labels = trial_array(Kind.LABELS, 2, "int32", size=128)
+    values = trial_array(Kind.IMAGE, 2, "uint16", size=128)
+    runs = [
+        applied("median_of_touching_neighbors_map", [values], {"labels": [labels]})[0]
+        for _ in range(10)
+    ]
+    assert len({run.tobytes() for run in runs}) == 1
+
+
+def test_labels_are_removed_by_their_value_in_a_map(cle: Any, touching: np.ndarray) -> None:
+    wired = {"values": [VALUES[touching]]}
+    for name, kept in (("out_of_range", {1, 2, 3}), ("within_range", {4, 5})):
+        found = applied(
+            f"remove_labels_with_map_values_{name}",
+            [touching],
+            wired,
+            min_value=100.0,
+            max_value=3000.0,
+        )[0]
+        assert set(np.unique(touching[found > 0])) == kept, name
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("remove_small_labels", {1, 2, 3}),
+        ("remove_large_labels", {4, 5}),
+        ("remove_labels_on_edges", {2, 3, 4, 5}),
+    ],
+)
+def test_labels_are_removed_by_size_and_place(
+    cle: Any, touching: np.ndarray, name: str, kept: set[int]
+) -> None:
+    size = {"remove_small_labels": "minimum_size", "remove_large_labels": "maximum_size"}
+    given = {size[name]: 8.0} if name in size else {}
+    found = applied(name, [touching], **given)[0]
+    assert set(np.unique(touching[found > 0])) == kept
 
 
 def test_masks_stay_masks_and_intensities_their_type(cle: Any, image: np.ndarray) -> None:

@@ -36,7 +36,8 @@ EXCLUDED: Final = (
     (r"^z_position_projection$", "needs an image of positions"),
     (r"^hessian_eigenvalues$", "gives what (large|small)_hessian_eigenvalue give one by one"),
     (r"^clahe$", "ends the process on images of 256 px and more"),
-    (r"^mode$", "counts values below 256 only and ends the process on others"),
+    (r"^mode(_of_touching_neighbors_map)?$",
+     "counts values below 256 only and ends the process on others"),
     (r"^labels_neighbors_statistics$", "prints"),
     # Another shape.
     (r"^copy_(horizontal_|vertical_)?slice$", "gives memory to which nothing was written"),
@@ -141,8 +142,10 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
     (r"^(top|bottom)_hat$",
      replace(FILTER, category="background",
              required={"radius_x": 5.0, "radius_y": 5.0, "radius_z": 1.0})),
-    (r"^(kuwahara_filter|gradient_[xy]|laplace|(mean|maximum|minimum|variance)_filter|median|sobel|"
+    (r"^(kuwahara_filter|gradient_[xy]|laplace|(mean|maximum|minimum|variance)_filter|sobel|"
      r"standard_deviation|(large|small)_hessian_eigenvalue|tubeness|sato_filter)$", FILTER),
+    # It sorts a neighbourhood in the stack of a thread: a larger one ends the process in PoCL.
+    (r"^median$", replace(FILTER, limits={f"radius_{axis}": (0, 3) for axis in "xyz"})),
     (r"^grayscale_(opening|closing)$", replace(FILTER, category="morphology")),
     (r"^(dilation|erosion|opening|closing)$",
      Hints(input_kinds=(IMAGE,), category="morphology", types={"footprint": "footprint"})),

@@ -89,19 +89,63 @@ class Pyclesperanto(FunctionLibrary):
         )
 
     def adapted(self, name: str, function: Function) -> Function:
-        """Return what is called: for a table, only the rows of objects that are there."""
-        if name != "pyclesperanto.labels_statistics":
-            return super().adapted(name, function)
-
-        def call(label: Any, *, intensity: Any) -> dict[str, list[float]]:
-            return _rows_of_objects(function(label, intensity=intensity))
-
-        return adapt(function, call)
+        """Return what is called: the function itself, or one that gives it what it can use."""
+        last = name.rpartition(".")[2]
+        if last == "labels_statistics":
+            return _without_empty_rows(function)
+        if last.endswith("_of_touching_neighbors_map"):
+            return _on_one_value_a_label(function)
+        if last.startswith("remove_labels_with_map_values_"):
+            return _with_values_read(function)
+        return super().adapted(name, function)
 
     def doc_url(self, name: str) -> str:
         """Return the address in the function's docstring, else the library's documentation."""
         found = re.search(r"https?://clij\S+", import_function(name).__doc__ or "")
         return found[0] if found else "https://clesperanto.github.io/pyclesperanto/"
+
+
+def _without_empty_rows(function: Function) -> Function:
+    def call(label: Any, *, intensity: Any) -> dict[str, list[float]]:
+        return _rows_of_objects(function(label, intensity=intensity))
+
+    return adapt(function, call)
+
+
+def _largest_of_label(values: Any, labels: Any) -> Any:
+    """Return a map of one value a label: itself, where it is one already.
+
+    The library reads the value of any of a label's pixels, another one every time.
+    """
+    return import_function("pyclesperanto.maximum_intensity_map")(values, labels)
+
+
+_LARGEST: Final = "(of a label with several values, the largest counts)"
+
+
+def _on_one_value_a_label(function: Function) -> Function:
+    def call(map: Any, *, labels: Any, **parameters: Any) -> Any:
+        return function(_largest_of_label(map, labels), labels=labels, **parameters)
+
+    return adapt(function, call, summary=f"{_first_line(function)} {_LARGEST}")
+
+
+def _with_values_read(function: Function) -> Function:
+    """Take the values from a map; the library takes a list with one for each number."""
+
+    def call(input_image: Any, *, values: Any, **parameters: Any) -> Any:
+        read = import_function("pyclesperanto.read_map_values")
+        listed = read(_largest_of_label(values, input_image), input_image)
+        return function(input_image, values=listed, **parameters)
+
+    says = function.__name__.removeprefix("remove_labels_with_map_values_").replace("_", " ")
+    return adapt(
+        function, call, summary=f"Remove labels whose value in a map is {says} {_LARGEST}."
+    )
+
+
+def _first_line(function: Function) -> str:
+    return " ".join(inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _rows_of_objects(table: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
