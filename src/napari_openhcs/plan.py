@@ -35,6 +35,7 @@ __all__ = [
     "CompiledPlate",
     "Coord",
     "DataPlan",
+    "Fix",
     "FunctionPlan",
     "Grid",
     "OutputPlan",
@@ -308,12 +309,37 @@ class ProcessingContext:
 
 
 @dataclass(frozen=True)
+class Fix:
+    """One edit of the pipeline that mends a problem, as data.
+
+    :func:`napari_openhcs.pipeline.fix.apply_fix` makes it.
+
+    Attributes
+    ----------
+    text : str
+        What it does, fit for a button: ``Set dtype='float32' on step 2``.
+    action : str
+        A name that ``apply_fix`` knows.
+    step : int
+        1-based number of the step that is edited.
+    values : FrozenMapping
+        What the action needs.
+    """
+
+    text: str
+    action: str
+    step: int = 0
+    values: FrozenMapping[str, Any] = field(default_factory=FrozenMapping)
+
+
+@dataclass(frozen=True)
 class Problem:
     """One mistake, found before anything runs.
 
     `step` is the step's 1-based number, 0 for the pipeline or plate as a whole; `message`
     is the whole sentence: found, expected, how to mend.  `severity` is ``error``,
-    or ``warning`` for what does not keep the pipeline from running.
+    or ``warning`` for what does not keep the pipeline from running.  `fix` is an edit that
+    mends it, where there is one that needs no thought.
     """
 
     code: str
@@ -324,6 +350,7 @@ class Problem:
     parameter: str = ""
     wells: tuple[str, ...] = ()
     severity: str = "error"
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,24 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.compiler.causes import mend_dtype
 from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
 from napari_openhcs.compiler.facts import lacking
+from napari_openhcs.compiler.fixes import (
+    drop_keys,
+    other_name,
+    remove_call,
+    seeded,
+    set_options,
+    wire,
+)
 from napari_openhcs.compiler.grids import stack_size
 from napari_openhcs.compiler.patterns import chain_calls, reduces
 from napari_openhcs.compiler.sources import channel_label, listed
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError, MemoryTypeError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions import registry
+from napari_openhcs.functions.custom_files import custom_state
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
 from napari_openhcs.memory_types import route
 from napari_openhcs.pipeline import FunctionStep
@@ -22,6 +32,7 @@ from napari_openhcs.plan import (
     PLATE,
     REDUCED,
     ArrayInput,
+    Fix,
     FunctionPlan,
     Grid,
     Problem,
@@ -31,12 +42,17 @@ from napari_openhcs.plan import (
 __all__ = ["check_contracts", "check_functions", "plan_conversions"]
 
 
+SEEDS = ("seed", "rng", "random_state", "random_seed")
+"""Names under which functions take the seed of their random numbers."""
+
+
 class _Fault(NamedTuple):
     code: str
     message: str
     function: str = ""
     parameter: str = ""
     severity: str = "error"
+    fix: Fix | None = None
 
 
 def check_functions(index: int, step: FunctionStep) -> list[Problem]:
@@ -46,10 +62,19 @@ def check_functions(index: int, step: FunctionStep) -> list[Problem]:
         try:
             registry.get_function(name)
         except (FunctionNotFoundError, FunctionUnavailableError) as error:
-            unknown = isinstance(error, FunctionNotFoundError)
-            code = "function_unknown" if unknown else "function_unavailable"
-            problems.append(step_problem(index, step, code, str(error), function=name))
+            code = _why_not_there(name, error)
+            fix = other_name(name) if code == "function_unknown" else None
+            problems.append(step_problem(index, step, code, str(error), function=name, fix=fix))
     return problems
+
+
+def _why_not_there(name: str, error: Exception) -> str:
+    """Return the code for a function that cannot be had; a custom one may wait to be trusted."""
+    state = custom_state(name)
+    if state is not None:
+        return f"function_{state}"
+    unknown = isinstance(error, FunctionNotFoundError)
+    return "function_unknown" if unknown else "function_unavailable"
 
 
 def check_contracts(draft: Draft, plan: StepPlan) -> list[Problem]:
@@ -71,6 +96,7 @@ def check_contracts(draft: Draft, plan: StepPlan) -> list[Problem]:
             function=fault.function,
             parameter=fault.parameter,
             severity=fault.severity,
+            fix=fault.fix,
         )
         for fault in dict.fromkeys(faults)
     ]
@@ -99,10 +125,13 @@ def _chain_faults(
         if spec is None:
             continue
         if given is not None and given not in spec.input_kinds:
-            yield _kind_fault(spec, given, giver)
+            yield _kind_fault(draft, plan, spec, given, giver)
         elif given == Kind.IMAGE and position == 0:
-            yield from _dtype_faults(spec, draft.data(source).dtype, giver)
-        yield from _stack_faults(spec, call, step, 1 if shrunk else planes, shrunk)
+            yield from _dtype_faults(draft, plan, spec, giver)
+        # Where every function is known, positions are those of the pipeline's own chain.
+        removable = position if complete and not isinstance(step.func, FrozenMapping) else None
+        yield from _stack_faults(spec, call, step, 1 if shrunk else planes, shrunk, removable)
+        yield from _seed_faults(spec, call)
         for parameter, message in lacking(draft, plan, call, spec):
             yield _Fault("fact_missing", message, call.function, parameter)
         if call.output_kind == Kind.TABLE and position < len(chain) - 1:
@@ -122,7 +151,9 @@ def _read_grid(draft: Draft, plan: StepPlan) -> Grid:
     return draft.data(plan.source.dataset).grid.narrowed(plan.source.select)
 
 
-def _kind_fault(spec: FunctionSpec, given: Kind, giver: str) -> _Fault:
+def _kind_fault(
+    draft: Draft, plan: StepPlan, spec: FunctionSpec, given: Kind, giver: str
+) -> _Fault:
     wanted = listed(_a(kind) for kind in spec.input_kinds).replace(", ", " or ")
     mends = {
         Kind.LABELS: "add a step that makes labels before it, or name one by input_source",
@@ -135,25 +166,66 @@ def _kind_fault(spec: FunctionSpec, given: Kind, giver: str) -> _Fault:
         f"{spec.id} takes {wanted}, but {giver} gives {_a(given)}: {mend}.",
         spec.id,
         spec.first,
+        fix=_read_another(draft, plan, spec, giver),
     )
 
 
-def _dtype_faults(spec: FunctionSpec, dtype: str | None, giver: str) -> Iterator[_Fault]:
+def _read_another(draft: Draft, plan: StepPlan, spec: FunctionSpec, giver: str) -> Fix | None:
+    """Return the fix that reads the nearest earlier step of a kind the function takes."""
+    if giver != _title(draft, plan.source.dataset):
+        return None
+    earlier = [step for step in draft.steps if step.index < plan.index]
+    for step in reversed(earlier):
+        if step.output.kind in spec.input_kinds and step.step_id not in draft.uncertain:
+            return set_options(input_source=step.name)
+    return set_options(input_source=PLATE) if Kind.IMAGE in spec.input_kinds else None
+
+
+def _dtype_faults(draft: Draft, plan: StepPlan, spec: FunctionSpec, giver: str) -> Iterator[_Fault]:
+    dtype = draft.data(plan.source.dataset).dtype
     if dtype is None or not spec.refuses(dtype):
         return
-    works = listed(spec.dtypes)
+    works = listed(spec.dtypes).replace(", ", " or ")
+    mend = mend_dtype(draft, plan, spec, dtype)
     yield _Fault(
         "dtype_refused",
         f"{spec.id} does not work on {dtype}, which {giver} gives: it was found right on {works} "
-        f"only; set dtype='{next(iter(spec.dtypes))}' on the step before, or take another "
-        "function.",
+        f"only. {mend.sentence}",
         spec.id,
         spec.first,
+        fix=mend.fix,
+    )
+
+
+def _seed_faults(spec: FunctionSpec, call: FunctionPlan) -> Iterator[_Fault]:
+    """Point out a function that gives another result each time: a run that goes on differs.
+
+    A function that takes after a twin was not run itself, so nothing is known of it.
+    """
+    if spec.deterministic or spec.twin:
+        return
+    seed = next((item.name for item in spec.form_parameters if item.name in SEEDS), "")
+    if seed and isinstance(call.parameters.get(seed), int):
+        return
+    mend = f"set {seed}=0, or any other number" if seed else "take another function"
+    yield _Fault(
+        "not_deterministic",
+        f"{spec.id} gives another result each time it runs, so that a well done again (after a "
+        f"stop, by resume) differs from the first time: {mend}.",
+        spec.id,
+        seed,
+        severity="warning",
+        fix=seeded(spec, seed) if seed else None,
     )
 
 
 def _stack_faults(
-    spec: FunctionSpec, call: FunctionPlan, step: FunctionStep, planes: int, shrunk: bool
+    spec: FunctionSpec,
+    call: FunctionPlan,
+    step: FunctionStep,
+    planes: int,
+    shrunk: bool,
+    position: int | None,
 ) -> Iterator[_Fault]:
     """Check a function against the number of planes in the stack it would see."""
     name = call.function
@@ -162,7 +234,7 @@ def _stack_faults(
             f"{name} works on single planes only, but the step says volume=True: leave volume "
             "out, or take a function that works on volumes."
         )
-        yield _Fault("plane_as_volume", message, name)
+        yield _Fault("plane_as_volume", message, name, fix=set_options(volume=False))
     if call.applies_to != "stack":
         return
     if call.contract == Contract.REDUCE and shrunk:
@@ -170,7 +242,8 @@ def _stack_faults(
             f"{name} reduces a stack, but a function before it has already reduced it to one "
             "plane: remove one of them."
         )
-        yield _Fault("reduce_twice", message, name)
+        fix = None if position is None else remove_call("", position, name)
+        yield _Fault("reduce_twice", message, name, fix=fix)
     elif call.contract == Contract.VOLUME and planes < 2 and 2 not in spec.ndims:
         message = (
             f"{name} needs a stack of planes, but sees one plane: read data with several "
@@ -187,21 +260,21 @@ def _stack_faults(
 
 
 def _wire_faults(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_Fault]:
-    for wire in plan.arrays:
-        dataset = wire.source.dataset
+    for item in plan.arrays:
+        dataset = item.source.dataset
         if dataset in draft.uncertain:
             continue
         given, giver = draft.data(dataset).kind, _title(draft, dataset)
-        if given == Kind.LABELS and _serves_all_fields(draft, plan, wire):
+        if given == Kind.LABELS and _serves_all_fields(draft, plan, item):
             yield _Fault(
                 "labels_of_all_fields",
-                f"{wire.parameter} comes from {giver}, whose objects were found on all fields "
+                f"{item.parameter} comes from {giver}, whose objects were found on all fields "
                 "together, so that every field is measured at the places of objects of others: "
                 "find the objects field by field, or measure what was found on all fields too.",
-                parameter=wire.parameter,
+                parameter=item.parameter,
                 severity="warning",
             )
-        for function, parameter in _arrays_named(step, wire.parameter):
+        for function, parameter in _arrays_named(step, item.parameter):
             if given == Kind.TABLE or parameter.kind not in (None, given):
                 wanted = (
                     "an image, a mask or labels" if parameter.kind is None else _a(parameter.kind)
@@ -209,9 +282,10 @@ def _wire_faults(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_
                 yield _Fault(
                     "kind_wired",
                     f"{function} takes {wanted} as '{parameter.name}', but {giver} "
-                    f"gives {_a(given)}: wire it to {_candidates(draft, plan, parameter)}.",
+                    f"gives {_a(given)}: wire it to {_offered(draft, plan, parameter)}.",
                     function,
                     parameter.name,
+                    fix=_nearest_wire(draft, plan, parameter),
                 )
 
 
@@ -228,20 +302,35 @@ def _arrays_named(step: FunctionStep, name: str) -> Iterator[tuple[str, Paramete
                 yield call.function, parameter
 
 
-def _candidates(draft: Draft, plan: StepPlan, parameter: ParameterSpec) -> str:
-    """Name what an array parameter of a step could be wired to."""
+def _candidates(draft: Draft, plan: StepPlan, parameter: ParameterSpec) -> tuple[list[str], int]:
+    """Return what an array parameter of a step could be wired to, and how many are steps."""
     found = [
-        f"'{step.name}'"
+        step.name
         for step in draft.steps
         if step.index < plan.index
         and step.output.kind != Kind.TABLE
         and parameter.kind in (None, step.output.kind)
     ]
+    steps = len(found)
     if parameter.kind in (None, Kind.IMAGE):
-        found += [f"'plate/{channel_label(draft.plate, item)}'" for item in draft.grid.channel]
+        found += [f"plate/{channel_label(draft.plate, item)}" for item in draft.grid.channel]
+    return found, steps
+
+
+def _offered(draft: Draft, plan: StepPlan, parameter: ParameterSpec) -> str:
+    """Name what an array parameter of a step could be wired to."""
+    found, _ = _candidates(draft, plan, parameter)
     if not found:
         return f"an earlier step that gives {_a(parameter.kind or Kind.IMAGE)} (there is none yet)"
-    return listed(found, 6).replace(", ", " or ")
+    return listed((f"'{item}'" for item in found), 6).replace(", ", " or ")
+
+
+def _nearest_wire(draft: Draft, plan: StepPlan, parameter: ParameterSpec) -> Fix | None:
+    """Return the fix that wires the nearest earlier step that fits, else the plate's channel."""
+    found, steps = _candidates(draft, plan, parameter)
+    if steps:
+        return wire(parameter.name, found[steps - 1])
+    return wire(parameter.name, found[0]) if found else None
 
 
 def _missing_arrays(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterator[_Fault]:
@@ -251,9 +340,10 @@ def _missing_arrays(draft: Draft, plan: StepPlan, step: FunctionStep) -> Iterato
                 yield _Fault(
                     "input_missing",
                     f"{call.function} needs '{parameter.name}', which is not wired: set "
-                    f"inputs={{'{parameter.name}': …}} to {_candidates(draft, plan, parameter)}.",
+                    f"inputs={{'{parameter.name}': …}} to {_offered(draft, plan, parameter)}.",
                     call.function,
                     parameter.name,
+                    fix=_nearest_wire(draft, plan, parameter),
                 )
 
 
@@ -270,21 +360,23 @@ def _pattern_faults(draft: Draft, plan: StepPlan) -> Iterator[_Fault]:
         if key not in plan.patterns and key not in plan.dropped and source not in draft.uncertain:
             kinds[key] = draft.data(source).kind
             shrinks[key] = False
+    passing = [key for key in kinds if key not in plan.patterns]
     if group_by == "channel":
+        passing = [channel_label(draft.plate, key) for key in passing]
         kinds = {channel_label(draft.plate, key): kind for key, kind in kinds.items()}
         shrinks = {channel_label(draft.plate, key): item for key, item in shrinks.items()}
     drop = f"map the others to None to leave them out, or give every {group_by} the same"
     if len(set(kinds.values())) > 1:
         given = listed(f"{key} {kind.value}" for key, kind in kinds.items())
         message = f"gives different kinds by {group_by} ({given}), but a step has one kind: {drop}."
-        yield _Fault("pattern_kinds", message)
+        yield _Fault("pattern_kinds", message, fix=drop_keys(passing) if passing else None)
     elif len(set(shrinks.values())) > 1:
         given = listed(f"{key} {'one plane' if item else 'all'}" for key, item in shrinks.items())
         message = (
             f"keeps different planes by {group_by} ({given}), because only some of its functions "
             f"reduce the stack: {drop}."
         )
-        yield _Fault("pattern_planes", message)
+        yield _Fault("pattern_planes", message, fix=drop_keys(passing) if passing else None)
 
 
 def plan_conversions(draft: Draft, plan: StepPlan) -> tuple[StepPlan, list[Problem]]:

@@ -18,6 +18,7 @@ from napari_openhcs.pipeline import FunctionStep, Pipeline
 from napari_openhcs.plan import (
     PLATE,
     DataPlan,
+    Fix,
     Grid,
     OutputPlan,
     PlannedPlane,
@@ -127,8 +128,14 @@ def step_problem(
     function: str = "",
     parameter: str = "",
     severity: str = "error",
+    fix: Fix | None = None,
 ) -> Problem:
-    """Return a problem of a step; the sentence gets its 1-based number and its name in front."""
+    """Return a problem of a step; the sentence gets its 1-based number and its name in front.
+
+    A fix that names no step edits this one.
+    """
+    if fix is not None and not fix.step:
+        fix = replace(fix, step=number)
     return Problem(
         code=code,
         message=f"Step {number} ({step.title}): {message}",
@@ -137,4 +144,5 @@ def step_problem(
         function=function,
         parameter=parameter,
         severity=severity,
+        fix=fix,
     )

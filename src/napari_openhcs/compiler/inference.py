@@ -14,12 +14,16 @@ from dataclasses import replace
 import numpy as np
 
 from napari_openhcs.axes import Kind
+from napari_openhcs.compiler.causes import cause_of
 from napari_openhcs.compiler.draft import Draft, step_problem
 from napari_openhcs.compiler.facts import chain_shape
+from napari_openhcs.compiler.fixes import set_options
 from napari_openhcs.compiler.grids import stack_size
+from napari_openhcs.compiler.sources import channel_label
 from napari_openhcs.compiler.tables import own_object_problems, stored_columns
 from napari_openhcs.compiler.trials import Result, Stamps, StepFailure, Trial, stamps
 from napari_openhcs.errors import ContractError, ImageReadError, OpenHCSError
+from napari_openhcs.pipeline.step import NAMED_DTYPES
 from napari_openhcs.plan import Coord, DataPlan, Problem, StepPlan
 
 __all__ = ["infer_outputs"]
@@ -123,14 +127,6 @@ def _infer_step(draft: Draft, trials: _Trials, step: StepPlan) -> Draft:
         except StepFailure as found:
             failure = found
             trials.waiting = [] if found.error is None else trials.waiting[1:]
-        except ContractError as error:
-            return draft.with_problems(
-                [
-                    step_problem(
-                        step.index + 1, draft.function_step(step), "mixed_dtypes", str(error)
-                    )
-                ]
-            )
         else:
             measured = draft.replace_step(replace(step, output=output))
             return measured.with_problems(problems)
@@ -159,17 +155,48 @@ def _measure(
                 trial.measure_made_object(step, at)
         output = replace(step.output, columns=stored_columns(draft, step, columns))
         return output, list(own_object_problems(draft, step, tables))
+    if mixed := list(_mixtures(draft, step, results)):
+        return step.output, mixed
     dtypes = {str(plane.dtype) for _, result in results for plane in result.values}
-    if len(dtypes) > 1:
-        raise ContractError(
-            f"its functions give different dtypes ({', '.join(sorted(dtypes))}), but a step's "
-            f"output has one: set dtype='{max(dtypes)}' on the step."
-        )
     shape = _declared_shape(draft, step, results[0][0]) or _full_shape(
         draft, trials, trial, step, results[0][1]
     )
     output = replace(step.output, dtype=dtypes.pop(), shape_yx=shape)
     return output, list(_rounding_problems(draft, trial, replace(step, output=output), results))
+
+
+def _mixtures(
+    draft: Draft, step: StepPlan, results: Sequence[tuple[Coord, Result]]
+) -> Iterator[Problem]:
+    """Refuse a pattern whose functions give planes of different dtypes or sizes."""
+    function_step, number = draft.function_step(step), step.index + 1
+    dtypes = sorted({str(plane.dtype) for _, result in results for plane in result.values})
+    if len(dtypes) > 1:
+        message = (
+            f"its functions give different dtypes ({', '.join(dtypes)}), but a step's output has "
+            f"one: set dtype='{dtypes[-1]}' on the step."
+        )
+        fix = set_options(dtype=dtypes[-1]) if dtypes[-1] in NAMED_DTYPES else None
+        yield step_problem(number, function_step, "mixed_dtypes", message, fix=fix)
+    sizes = {
+        _value_name(draft, step, at): _size(result.values[0].shape[-2:]) for at, result in results
+    }
+    if len(set(sizes.values())) > 1:
+        given = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        message = (
+            f"its functions give planes of different sizes by {step.group_by} ({given}, where the "
+            "same part of the image was tried), but a step's output has one size: give these "
+            "functions a step each, with select."
+        )
+        yield step_problem(number, function_step, "mixed_sizes", message)
+
+
+def _value_name(draft: Draft, step: StepPlan, at: Coord) -> str:
+    """Return the value of `group_by` at a place as people know it."""
+    if step.group_by is None:
+        return "all"
+    value = str(getattr(at, step.group_by))
+    return channel_label(draft.plate, value) if step.group_by == "channel" else value
 
 
 def _says_nothing(table: Mapping[str, np.ndarray]) -> bool:
@@ -198,7 +225,12 @@ def _rounding_problems(
             "values are fractions, set dtype='float32' on the step to keep them."
         )
         yield step_problem(
-            step.index + 1, draft.function_step(step), "rounded_away", message, severity="warning"
+            step.index + 1,
+            draft.function_step(step),
+            "rounded_away",
+            message,
+            severity="warning",
+            fix=set_options(dtype="float32"),
         )
         return
 
@@ -280,6 +312,7 @@ def _size(shape: tuple[int, int] | None) -> str:
 def _failure_problem(draft: Draft, failure: StepFailure) -> Problem:
     step = draft.step(failure.step_id)
     function, error = failure.function, failure.error
+    fix = None
     if error is None:
         code = "step_too_slow"
         message = (
@@ -292,11 +325,15 @@ def _failure_problem(draft: Draft, failure: StepFailure) -> Problem:
     else:
         code = "step_fails"
         said = " ".join(str(error).split()) or "it does not say why"
+        mend = cause_of(draft, step, function, error, failure.met)
+        fix = mend.fix
         message = (
             f"{function} stopped on {failure.given} with {type(error).__name__}: "
-            f"{said.rstrip('.')}. Change its parameters, or what it reads."
+            f"{said.rstrip('.')}. {mend.sentence}"
         )
-    return step_problem(step.index + 1, draft.function_step(step), code, message, function=function)
+    return step_problem(
+        step.index + 1, draft.function_step(step), code, message, function=function, fix=fix
+    )
 
 
 def _unreadable_problem(draft: Draft, trials: _Trials) -> Problem:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from napari_openhcs.compiler.draft import step_problem
+from napari_openhcs.compiler.fixes import mend_parameter, missing_parameter
 from napari_openhcs.compiler.sources import listed, nearest
 from napari_openhcs.functions.footprint import FOOTPRINT_SHAPES
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
 from napari_openhcs.pipeline import FunctionCall, FunctionStep
-from napari_openhcs.plan import Problem
+from napari_openhcs.plan import Fix, Problem
 
 __all__ = ["check_parameters"]
 
@@ -32,11 +33,21 @@ def check_parameters(
 
     Array parameters are wired by the step's ``inputs`` and are checked there.
     """
-    found = [*_value_faults(call, spec), *_missing_faults(call, spec)]
-    return [
-        step_problem(index, step, code, message, function=call.function, parameter=parameter)
-        for code, parameter, message in found
+
+    def problem(code: str, name: str, message: str, fix: Fix | None) -> Problem:
+        return step_problem(
+            index, step, code, message, function=call.function, parameter=name, fix=fix
+        )
+
+    wrong = [
+        problem(code, name, message, mend_parameter(spec, name, call.parameters[name]))
+        for code, name, message in _value_faults(call, spec)
     ]
+    missing = [
+        problem("parameter_missing", item.name, message, missing_parameter(spec, item))
+        for item, message in _missing_faults(call, spec)
+    ]
+    return wrong + missing
 
 
 def _value_faults(call: FunctionCall, spec: FunctionSpec) -> Iterator[tuple[str, str, str]]:
@@ -65,13 +76,12 @@ def _value_faults(call: FunctionCall, spec: FunctionSpec) -> Iterator[tuple[str,
                 yield code, name, text
 
 
-def _missing_faults(call: FunctionCall, spec: FunctionSpec) -> Iterator[tuple[str, str, str]]:
+def _missing_faults(call: FunctionCall, spec: FunctionSpec) -> Iterator[tuple[ParameterSpec, str]]:
     for item in spec.form_parameters:
         if item.required and item.name not in call.parameters:
             hint = "" if item.suggested is None else f", such as {item.suggested!r}"
             yield (
-                "parameter_missing",
-                item.name,
+                item,
                 f"{spec.id} needs '{item.name}', which is not set: give {_expected(item)}{hint}.",
             )
 

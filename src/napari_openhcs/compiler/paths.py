@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from napari_openhcs.axes import Contract, Kind, slug
 from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
+from napari_openhcs.compiler.fixes import read_first, rename_step, unwire, wire
 from napari_openhcs.compiler.grids import drop, fits, reduced
 from napari_openhcs.compiler.keys import step_key
 from napari_openhcs.compiler.patterns import (
@@ -33,7 +34,17 @@ from napari_openhcs.compiler.tables import unshared
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.facts import FIELD_POSITIONS
 from napari_openhcs.pipeline import FunctionStep
-from napari_openhcs.plan import PLATE, ArrayInput, DataPlan, FunctionPlan, Grid, Problem, StepPlan
+from napari_openhcs.pipeline.wiring import unique_title
+from napari_openhcs.plan import (
+    PLATE,
+    ArrayInput,
+    DataPlan,
+    Fix,
+    FunctionPlan,
+    Grid,
+    Problem,
+    StepPlan,
+)
 
 __all__ = ["initialize_step_plans_for_context"]
 
@@ -98,7 +109,9 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
         steps=(*draft.steps, plan),
         uncertain=draft.uncertain if certain else draft.uncertain | {plan.step_id},
     )
-    found = [step_problem(index, step, fault.code, fault.message) for fault in faults]
+    found = [
+        step_problem(index, step, fault.code, fault.message, fix=fault.fix) for fault in faults
+    ]
     return draft.with_problems([*found, *problems])
 
 
@@ -158,7 +171,12 @@ def _wires(
             continue
         problems += [
             step_problem(
-                index, step, fault.code, f"{parameter} {fault.message}", parameter=parameter
+                index,
+                step,
+                fault.code,
+                f"{parameter} {fault.message}",
+                parameter=parameter,
+                fix=_of_wire(fault.fix, step, parameter),
             )
             for fault in wired.faults
         ]
@@ -171,6 +189,18 @@ def _wires(
     return tuple(wires), problems
 
 
+def _of_wire(fix: Fix | None, step: FunctionStep, parameter: str) -> Fix | None:
+    """Return a fix of what a step reads as one of what it is wired to."""
+    if fix is None or fix.step:
+        return fix
+    if "input_source" in fix.values:
+        source = str(fix.values["input_source"])
+        return None if source == "previous" else wire(parameter, source)
+    channels = dict(fix.values["select"]).get("channel")
+    text = step.inputs[parameter].rpartition("/")[0]
+    return wire(parameter, f"{text}/{channels[0]}" if channels else text)
+
+
 def _parameter_problem(
     index: int, step: FunctionStep, parameter: str, chains: Chains
 ) -> Problem | None:
@@ -180,8 +210,10 @@ def _parameter_problem(
     if parameter in arrays or not chains.known or not calls:
         return None
     function = calls[0][0].function
+    fix = unwire(parameter)
     if parameter in {spec.first for _, spec in calls}:
         code = "input_first"
+        fix = read_first(parameter, step.inputs[parameter])
         message = (
             f"inputs wires '{parameter}', which is the array the step reads anyway: say where it "
             f"comes from by input_source='{step.inputs[parameter]}'."
@@ -192,7 +224,7 @@ def _parameter_problem(
             f"inputs wires '{parameter}', but {function} takes no such array"
             f"{nearest(parameter, arrays)}: it takes {listed(arrays)}."
         )
-    return step_problem(index, step, code, message, function=function, parameter=parameter)
+    return step_problem(index, step, code, message, function=function, parameter=parameter, fix=fix)
 
 
 class _Unserved(NamedTuple):
@@ -237,16 +269,17 @@ def _broadcast_problem(
     text, component = step.inputs[parameter], unserved.component
     there = labels_of(draft.plate, wired, component)
     here = labels_of(draft.plate, unserved.grid, component)
-    mend = f"wire one {component}"
+    mend, fix = f"wire one {component}", None
     if component == "channel":
         mend += f", such as '{text}/{there[0]}'"
+        fix = wire(parameter, f"{text}/{there[0]}")
     message = (
         f"{parameter} is wired to '{text}' with {component} {listed(there)}, but the step works "
         f"on {component} {listed(here)}: {mend}, or select the same on both."
     )
     function = unserved.call.function
     return step_problem(
-        index, step, "input_broadcast", message, function=function, parameter=parameter
+        index, step, "input_broadcast", message, function=function, parameter=parameter, fix=fix
     )
 
 
@@ -267,7 +300,8 @@ def _name_problems(draft: Draft) -> list[Problem]:
                 f"'{step.title}' is a name that means something else where a step says what it "
                 "reads: choose another name."
             )
-            problems.append(step_problem(index, step, "name_reserved", message))
+            fix = rename_step(unique_title(draft.pipeline, f"{step.title} 2"))
+            problems.append(step_problem(index, step, "name_reserved", message, fix=fix))
     for title, found in numbers.items():
         if len(found) > 1:
             named = sum(bool(draft.pipeline[index - 1].name) for index in found)
@@ -277,7 +311,8 @@ def _name_problems(draft: Draft) -> list[Problem]:
                 "own, by which later steps and results know it."
             )
             step = draft.pipeline[found[-1] - 1]
+            fix = rename_step(unique_title(draft.pipeline, title))
             problems.append(
-                step_problem(found[-1], step, "name_duplicate", message, severity=severity)
+                step_problem(found[-1], step, "name_duplicate", message, severity=severity, fix=fix)
             )
     return problems

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from napari_openhcs.axes import COMPONENTS, Contract, Kind
 from napari_openhcs.compiler.draft import Draft, find_spec
 from napari_openhcs.compiler.facts import fact_values
+from napari_openhcs.compiler.fixes import near_names, remove_key, rename_key, set_options
 from napari_openhcs.compiler.sources import Fault, Read, component_value, labels_of, listed, nearest
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.spec import FunctionSpec
 from napari_openhcs.pipeline import FunctionCall, FunctionStep
-from napari_openhcs.plan import FunctionPlan
+from napari_openhcs.plan import Fix, FunctionPlan
 
 __all__ = ["Chains", "chain_calls", "plan_chains", "reduces", "stack_components"]
 
@@ -133,6 +134,7 @@ def _by_value(
             "group_by_missing",
             f"has a function for each of {listed(keys)} but no group_by: say what these "
             "are, group_by='channel' for example.",
+            _named_component(draft, keys, read),
         )
         return Chains(FrozenMapping(), faults=(fault,), known=False)
     faults = list(_group_by_faults(step, group_by, keys))
@@ -151,6 +153,7 @@ def _by_value(
                 Fault(
                     "pattern_key_twice",
                     f"'{seen[value]}' and '{key}' are the same {group_by}: keep one of them.",
+                    remove_key(key),
                 )
             )
         seen[value] = key
@@ -172,6 +175,15 @@ def _by_value(
     return Chains(FrozenMapping(patterns), tuple(dropped), tuple(faults), known)
 
 
+def _named_component(draft: Draft, keys: tuple[str, ...], read: Read) -> Fix | None:
+    """Return the fix that names the one component whose values all the keys are."""
+    for component in ("channel", "field", "z", "t"):
+        values = (component_value(draft.plate, component, key, read.grid) for key in keys)
+        if keys and all(value is not None for value in values):
+            return set_options(group_by=component)
+    return None
+
+
 def _group_by_faults(step: FunctionStep, group_by: str, keys: tuple[str, ...]) -> Iterator[Fault]:
     if not keys:
         yield Fault("pattern_without_function", "has no function: add one.")
@@ -180,13 +192,20 @@ def _group_by_faults(step: FunctionStep, group_by: str, keys: tuple[str, ...]) -
             "group_by_variable",
             f"groups by {group_by}, but {group_by} varies inside the stack its functions see: "
             f"take {group_by} out of variable_components.",
+            set_options(
+                variable_components=tuple(
+                    item for item in stack_components(step) if item != group_by
+                )
+            ),
         )
 
 
 def _unknown_key(draft: Draft, group_by: str, key: str, read: Read) -> Fault:
     known = labels_of(draft.plate, read.grid, group_by)
+    meant = near_names(key, known)
     return Fault(
         "pattern_key_unknown",
         f"has a function for {group_by} '{key}', but what it reads has {listed(known)}"
         f"{nearest(key, known)}.",
+        rename_key(key, meant[0]) if meant else remove_key(key),
     )

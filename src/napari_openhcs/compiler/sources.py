@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.compiler.draft import Draft
+from napari_openhcs.compiler.fixes import near_names, set_options
 from napari_openhcs.frozen import FrozenMapping
-from napari_openhcs.plan import PLATE, DataPlan, Grid, SourcePlan
+from napari_openhcs.plan import PLATE, DataPlan, Fix, Grid, SourcePlan
 from napari_openhcs.plate import Plate
 
 __all__ = [
@@ -34,6 +34,7 @@ class Fault:
 
     code: str
     message: str
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,8 @@ def listed(names: Iterable[Any], limit: int = 12) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a question that names what was probably meant, or an empty text."""
-    names = list(known)
-    lowered = {item.lower(): item for item in names}
-    found = difflib.get_close_matches(name.lower(), lowered, n=2, cutoff=0.6)
-    quoted = " or ".join(f"'{lowered[item]}'" for item in found)
+    found = near_names(name, known)
+    quoted = " or ".join(f"'{item}'" for item in found)
     return f" (did you mean {quoted}?)" if found else ""
 
 
@@ -111,6 +110,7 @@ def _resolve_select(
                     "select_unknown",
                     f"selects {component} '{value}', but {title} has {listed(known)}"
                     f"{nearest(str(value), known)}.",
+                    _mend_select(select, component, value, known),
                 )
             )
         kept = tuple(value for value in grid.values(component) if value in meant)
@@ -120,11 +120,29 @@ def _resolve_select(
                     "select_empty",
                     f"selects no {component} at all: name one of {listed(known)}, or leave "
                     f"{component} out of select to read all.",
+                    set_options(select=_without(select, component), text="Read all"),
                 )
             )
         if kept and len(kept) < len(known):
             resolved[component] = kept
     return resolved, faults
+
+
+def _without(select: Mapping[str, Any], component: str) -> FrozenMapping[str, Any]:
+    return FrozenMapping({name: select[name] for name in select if name != component})
+
+
+def _mend_select(
+    select: Mapping[str, tuple[Any, ...]], component: str, value: Any, known: list[str]
+) -> Fix:
+    """Select the value that was meant, or no longer one that is not there."""
+    near = near_names(str(value), known)
+    kept = tuple(near[0] if item == value and near else item for item in select[component])
+    if not near:
+        kept = tuple(item for item in kept if item != value)
+    text = f"Select '{near[0]}'" if near else f"Do not select '{value}'"
+    mended = {**_without(select, component), **({component: kept} if kept else {})}
+    return set_options(select=FrozenMapping(mended), text=text)
 
 
 def _plate_depth(
@@ -189,6 +207,7 @@ def _find(draft: Draft, index: int, name: str) -> str | Fault:
                     "source_table",
                     f"reads '{name}', which gives a table: read a step that gives an image, a "
                     "mask or labels.",
+                    set_options(input_source=PREVIOUS),
                 )
             return step.step_id
     return _not_found(draft, index, name)
@@ -201,18 +220,22 @@ def _not_found(draft: Draft, index: int, name: str) -> Fault:
                 "source_disabled",
                 f"reads '{name}', which is switched off: switch step {number} on or read "
                 "another step.",
+                set_options(number, f"Switch step {number} on", enabled=True),
             )
         if step.title == name:
             where = "itself" if number == index else f"step {number}, which comes later"
             return Fault(
                 "source_later",
                 f"reads '{name}', that is {where}: read the plate or an earlier step.",
+                set_options(input_source=PREVIOUS),
             )
     known = ["plate", *(step.name for step in draft.steps)]
+    meant = near_names(name, known)
     return Fault(
         "source_unknown",
         f"reads '{name}', but there is no such step before it{nearest(name, known)}: "
         f"it can read {listed(known)}.",
+        set_options(input_source=meant[0] if meant else PREVIOUS),
     )
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 from napari_openhcs.axes import Kind, slug
 from napari_openhcs.compiler.draft import Draft, sources_of, step_problem
+from napari_openhcs.compiler.fixes import rename_step
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.ome_zarr.pyramid import plan_layout
 from napari_openhcs.pipeline import PipelineConfig
+from napari_openhcs.pipeline.wiring import unique_title
 from napari_openhcs.plan import (
     PLATE,
     DataPlan,
@@ -176,7 +178,8 @@ def _name_problems(draft: Draft) -> list[Problem]:
                 f"{other.index + 1} ({other.name}): give one of them another name."
             )
             step = draft.function_step(plan)
-            problems.append(step_problem(plan.index + 1, step, "output_name", message))
+            fix = rename_step(unique_title(draft.pipeline, f"{step.title} 2"))
+            problems.append(step_problem(plan.index + 1, step, "output_name", message, fix=fix))
     return problems
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from napari_openhcs.axes import Kind
+from napari_openhcs.compiler.causes import Given
 from napari_openhcs.compiler.draft import Draft
 from napari_openhcs.compiler.facts import on_crop
 from napari_openhcs.compiler.grids import coord_in, stack_of
@@ -56,6 +57,8 @@ class StepFailure(Exception):
         What the function raised; None when it took too long.
     given : str
         What it was given, in words.
+    met : Given or None
+        The same in figures.
     seconds : float
         How long it was waited for.
     """
@@ -67,13 +70,15 @@ class StepFailure(Exception):
         error: Exception | None,
         given: str,
         seconds: float = LIMIT_S,
+        met: Given | None = None,
     ) -> None:
-        super().__init__(step_id, function, error, given, seconds)
+        super().__init__(step_id, function, error, given, seconds, met)
         self.step_id = step_id
         self.function = function
         self.error = error
         self.given = given
         self.seconds = seconds
+        self.met = met
 
 
 class _Window(NamedTuple):
@@ -218,7 +223,9 @@ class Trial:
         )
         if isinstance(found, StepFailure):
             # The failure may have been met under another name of the same step.
-            raise StepFailure(step.step_id, found.function, found.error, found.given)
+            raise StepFailure(
+                step.step_id, found.function, found.error, found.given, found.seconds, found.met
+            )
         return Result((at,) if reduces(chain) else coords, found)
 
     def measure_made_object(self, step: StepPlan, at: Coord) -> None:
@@ -261,7 +268,8 @@ class Trial:
                 return StepFailure(step.step_id, call.function, None, given, _limit(call))
             # The boundary to library code: anything it raises is a problem of its step.
             except Exception as error:  # noqa: BLE001
-                return StepFailure(step.step_id, call.function, error, given)
+                met = Given.of(values, kind)
+                return StepFailure(step.step_id, call.function, error, given, met=met)
             kind = call.output_kind
         return tuple(values)
 

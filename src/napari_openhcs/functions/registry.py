@@ -35,6 +35,7 @@ __all__ = [
     "get_spec",
     "install_command",
     "is_available",
+    "nearest",
     "problems",
     "refresh",
     "search",
@@ -197,16 +198,21 @@ def why_missing(name: str) -> str:
     return next((reason for reason in reasons if reason), "")
 
 
+def nearest(name: str) -> list[str]:
+    """Return up to three ids that were probably meant by one that is not registered."""
+    known = _registry().specs
+    last = name.rpartition(".")[2]
+    same = [item for item in known if item.rpartition(".")[2] == last]
+    return (same or difflib.get_close_matches(name, known, n=3, cutoff=0.5))[:3]
+
+
 def _unknown(name: str) -> str:
     if reason := why_missing(name):
         return reason
     if why := _registry().excluded.get(name):
         return f"{name} is not listed, it was left out when all were tried: {why}."
-    known = _registry().specs
-    last = name.rpartition(".")[2]
-    same = [item for item in known if item.rpartition(".")[2] == last]
-    near = same or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f": did you mean {' or '.join(near[:3])}?" if near else "."
+    near = nearest(name)
+    hint = f": did you mean {' or '.join(near)}?" if near else "."
     return " ".join((f"There is no registered function '{name}'{hint}", *problems()))
 
 

@@ -63,7 +63,7 @@ def duplicate_step(pipeline: Pipeline, index: int) -> Pipeline:
 
 
 def rename_step(pipeline: Pipeline, index: int, name: str) -> Pipeline:
-    """Return a pipeline in which a step is named otherwise, everywhere it is referred to.
+    """Return a pipeline in which a step is named otherwise, wherever a later step refers to it.
 
     An empty name gives the one made from the step's function.
 
@@ -79,17 +79,24 @@ def rename_step(pipeline: Pipeline, index: int, name: str) -> Pipeline:
             f"Another step is named '{renamed.title}': names tell outputs apart, choose a "
             "different one."
         )
-    return _rename_references(pipeline.set_step(index, renamed), step.title, renamed.title)
+    later = (
+        _rename_references(item, step.title, renamed.title) for item in pipeline.steps[index + 1 :]
+    )
+    return pipeline.replace(steps=(*pipeline.steps[:index], renamed, *later))
 
 
-def _rename_references(pipeline: Pipeline, old: str, new: str) -> Pipeline:
-    """Return a pipeline in which every reference to the step named `old` names `new`."""
-    steps = []
-    for step in pipeline:
-        inputs = {name: new if value == old else value for name, value in step.inputs.items()}
-        source = new if step.input_source == old else step.input_source
-        steps.append(step.replace(inputs=inputs, input_source=source))
-    return pipeline.replace(steps=steps)
+def _rename_references(step: FunctionStep, old: str, new: str) -> FunctionStep:
+    """Return a step whose references to the step named `old`, or a channel of it, name `new`."""
+
+    def renamed(text: str) -> str:
+        name, slash, channel = text.rpartition("/")
+        if text == old:
+            return new
+        return f"{new}{slash}{channel}" if name == old else text
+
+    inputs = {name: renamed(value) for name, value in step.inputs.items()}
+    source = new if step.input_source == old else step.input_source
+    return step.replace(inputs=inputs, input_source=source)
 
 
 def set_input(pipeline: Pipeline, index: int, parameter: str, source: str | None) -> Pipeline:

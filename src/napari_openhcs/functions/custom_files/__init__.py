@@ -31,6 +31,7 @@ from napari_openhcs.functions.custom_files.shown import difference, visible
 from napari_openhcs.functions.custom_files.states import (
     FileState,
     State,
+    custom_state,
     file_states,
     trust_file,
     why_missing,
@@ -50,6 +51,7 @@ __all__ = [
     "State",
     "add_folder",
     "copy_in",
+    "custom_state",
     "difference",
     "distrust",
     "file_states",

@@ -15,7 +15,15 @@ from napari_openhcs.functions.custom_files.kept import Tried, known_trial
 from napari_openhcs.functions.custom_files.outline import Outline, outline_of
 from napari_openhcs.functions.spec import FunctionSpec
 
-__all__ = ["FileState", "State", "file_states", "stamp", "trust_file", "why_missing"]
+__all__ = [
+    "FileState",
+    "State",
+    "custom_state",
+    "file_states",
+    "stamp",
+    "trust_file",
+    "why_missing",
+]
 
 
 class State(enum.StrEnum):
@@ -147,6 +155,16 @@ def trust_file(
     tried = try_file(file, time_limit_s=TIME_LIMIT_S if time_limit_s is None else time_limit_s)
     trust.remember(file)
     return _tried_state(file, outline, tried)
+
+
+def custom_state(name: str) -> str | None:
+    """Return why a custom function waits: ``untrusted`` or ``changed``; None for any other."""
+    rest = name.removeprefix(f"{PACKAGE}.")
+    if rest == name:
+        return None
+    stem = rest.partition(".")[0]
+    states = {item.file.name: item.state for item in file_states(with_trials=False)}
+    return {State.NEW: "untrusted", State.CHANGED: "changed"}.get(states.get(stem, State.READY))
 
 
 def why_missing(name: str) -> str:
