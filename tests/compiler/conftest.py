@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableErro
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions import registry
 from napari_openhcs.functions.spec import FunctionSpec, ParameterSpec
-from napari_openhcs.pipeline import FunctionStep, Pipeline
+from napari_openhcs.pipeline import FunctionStep, Pipeline, wiring
 from napari_openhcs.plate import Channel, PlaneKey, PlaneSource, Plate
 
 MakePlate = Callable[..., Plate]
@@ -138,6 +139,20 @@ def picky(image: np.ndarray) -> np.ndarray:
     return image
 
 
+def fraction(image: np.ndarray) -> np.ndarray:
+    return image / (2.0 * image.max())
+
+
+def rank(image: np.ndarray) -> np.ndarray:
+    if image.dtype.itemsize > 2:
+        raise TypeError(f"Image type {image.dtype} not supported: needs uint8 or uint16")
+    return image
+
+
+def shuffle(image: np.ndarray, seed: int | None = None) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(image)
+
+
 def hang(image: np.ndarray) -> np.ndarray:
     time.sleep(5)
     return image
@@ -162,6 +177,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         deconvolve,
         fail,
         picky,
+        fraction,
+        rank,
+        shuffle,
         hang,
         wrong_shape,
     )
@@ -244,6 +262,26 @@ SPECS: dict[str, FunctionSpec] = {
         _spec("deconvolve", Contract.VOLUME, Kind.IMAGE, ndims=(3,)),
         _spec("fail", Contract.PLANE, Kind.IMAGE),
         _spec("picky", Contract.PLANE, Kind.IMAGE),
+        _spec("fraction", Contract.PLANE, Kind.IMAGE),
+        _spec(
+            "rank",
+            Contract.PLANE,
+            Kind.IMAGE,
+            dtypes=FrozenMapping({"uint8": "uint8", "uint16": "uint16"}),
+        ),
+        _spec(
+            "rank_filter",
+            Contract.PLANE,
+            Kind.IMAGE,
+            dtypes=FrozenMapping({"float64": "float64", "float32": "float32"}),
+        ),
+        _spec(
+            "shuffle",
+            Contract.PLANE,
+            Kind.IMAGE,
+            deterministic=False,
+            parameters=(ParameterSpec(name="seed", type="int", optional=True),),
+        ),
         _spec("hang", Contract.PLANE, Kind.IMAGE),
         _spec("wrong_shape", Contract.PLANE, Kind.IMAGE),
         _spec(
@@ -268,6 +306,7 @@ SPECS: dict[str, FunctionSpec] = {
 }
 
 FUNCTIONS["project_labels"] = project
+FUNCTIONS["rank_filter"] = lambda image: image
 FUNCTIONS["many"] = lambda image, **parameters: image
 FUNCTIONS["on_gpu"] = lambda image: image
 FUNCTIONS["elsewhere"] = lambda image: image
@@ -295,6 +334,11 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[..., Any
     """A registry of a few functions, and no memory of earlier trials."""
     monkeypatch.setattr(registry, "get_spec", get_spec)
     monkeypatch.setattr(registry, "get_function", get_function)
+    monkeypatch.setattr(registry, "specs", lambda: SPECS)
+    monkeypatch.setattr(registry, "nearest", lambda name: difflib.get_close_matches(name, SPECS))
+    monkeypatch.setattr(registry, "is_available", lambda spec: True)
+    # The names under which other modules know it.
+    monkeypatch.setattr(wiring, "get_spec", get_spec)
     trials.CACHE.clear()
     yield FUNCTIONS
     trials.CACHE.clear()

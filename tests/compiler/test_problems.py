@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import SimpleNamespace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from napari_openhcs.compiler import compile_pipeline, trials
-from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.compiler.codes import CODES
 from napari_openhcs.pipeline import FunctionStep, Pipeline
-from napari_openhcs.plate import PlateProblem
+from napari_openhcs.pipeline.fix import apply_fix
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -35,6 +32,7 @@ class Case:
     plate: dict[str, Any] = field(default_factory=dict)
     severity: str = "error"
     parameter: str = ""
+    fixed: bool = False
 
 
 def many(**parameters: Any) -> tuple[FunctionStep, ...]:
@@ -280,6 +278,41 @@ CASES = [
         ("DAPI, GFP", "by chance", "a step of its own"),
         severity="warning",
     ),
+    Case(
+        "dtype_refused",
+        (Step("lab.smooth", name="S", dtype="float32"), Step("lab.rank", name="R")),
+        2,
+        ("does not work on float32", "on uint8 or uint16 only", "Set dtype='uint8' on step 1",
+         "use lab.rank_filter"),
+        fixed=True,
+    ),
+    Case(
+        "step_fails",
+        (Step("lab.smooth", name="S", dtype="float64"), Step("lab.rank", name="R")),
+        2,
+        ("TypeError: Image type float64 not supported", "It does not take float64 but uint8",
+         "Set dtype='uint8' on step 1, or use lab.rank_filter"),
+        fixed=True,
+    ),
+    Case("not_deterministic", (Step("lab.shuffle"),), 1, ("resume", "set seed=0"),
+         severity="warning", parameter="seed", fixed=True),
+    Case("rounded_away", (Step("lab.fraction"),), 1, ("dtype='float32'",), severity="warning",
+         fixed=True),
+    Case(
+        "mixed_sizes",
+        (Step({"1": "lab.stitch", "2": "lab.project"}, group_by="channel",
+              variable_components=("field",)),),
+        1,
+        ("DAPI 40 × 80 px, GFP 40 × 40 px", "a step each"),
+        {"fields": ("1", "2")},
+    ),
+    Case(
+        "source_later",
+        (Step("lab.measure", inputs={"labels": "Nuclei"}), *DAPI_LABELS),
+        1,
+        ("labels reads 'Nuclei', that is step 3",),
+        parameter="labels",
+    ),
     Case("pipeline_empty", (), 0, ("has no steps",)),
     Case("pipeline_empty", (SMOOTH.replace(enabled=False),), 0, ("switched on",)),
 ]  # fmt: skip
@@ -295,6 +328,7 @@ def test_problem_of_the_pipeline(case, make_plate):
         assert text in problem.message
     assert problem.step == case.step
     assert problem.severity == case.severity
+    assert case.severity == "error" or CODES[case.code].warning or case.code == "name_duplicate"
     assert plan.ok == (case.severity == "warning")
     assert problem.wells == ()
     if case.parameter:
@@ -315,6 +349,36 @@ def test_one_mistake_gives_one_error(case, make_plate):
         "select_unknown": {"kind_wired"},
     }.get(case.code, set())
     assert errors <= {case.code} | allowed | ({"input_missing"} if case.step == 1 else set())
+
+
+def weight(plan):
+    """Return how much is wrong: errors first, then warnings."""
+    errors = sum(item.severity == "error" for item in plan.problems)
+    return errors, len(plan.problems) - errors
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
+def test_a_fix_mends_its_problem(case, make_plate):
+    plate, pipeline = make_plate(**case.plate), Pipeline(case.steps)
+    plan = compile_pipeline(plate, pipeline)
+    fixes = [item.fix for item in plan.problems if item.code == case.code and item.fix]
+    assert not case.fixed or fixes
+    assert not fixes or CODES[case.code].fix
+    for fix in fixes:
+        mended = apply_fix(pipeline, fix)
+        assert mended != pipeline
+        assert fix.text
+        left = compile_pipeline(plate, mended).problems
+        problem = next(item for item in plan.problems if item.fix == fix)
+        assert problem not in left, fix
+
+
+def test_every_fix_of_the_catalogue_is_made(make_plate):
+    made = set()
+    for case in CASES:
+        plan = compile_pipeline(make_plate(**case.plate), Pipeline(case.steps))
+        made |= {item.code for item in plan.problems if item.fix}
+    assert made == {code for code, kind in CODES.items() if kind.fix}
 
 
 def test_all_problems_at_once(make_plate):
@@ -353,63 +417,6 @@ def test_a_step_that_hangs_is_given_up(make_plate, monkeypatch):
     assert again.problems == plan.problems
 
 
-@pytest.mark.parametrize(
-    ("wells", "code", "says"),
-    [
-        ([], "wells_empty", "at least one"),
-        (["B05"], "well_unknown", "A01, A02"),
-        (["first"], "well_name", "not a well name"),
-    ],
-)
-def test_problem_of_the_choice_of_wells(wells, code, says, make_plate):
-    plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), wells=wells)
-    assert [item.code for item in plan.problems] == [code]
-    assert says in plan.problems[0].message
-    assert not plan.ok
-    assert len(plan.contexts) == 0
-
-
-@pytest.mark.parametrize(("fields", "code"), [(["7"], "field_unknown"), ([], "fields_empty")])
-def test_problem_of_the_choice_of_fields(fields, code, make_plate):
-    plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), fields=fields)
-    assert [item.code for item in plan.problems] == [code]
-
-
-def test_plate_without_images(make_plate):
-    plate = replace(make_plate(), planes=FrozenMapping())
-    plan = compile_pipeline(plate, Pipeline([SMOOTH]))
-    assert [item.code for item in plan.problems] == ["plate_empty"]
-    assert len(plan.contexts) == 0
-
-
-def test_missing_plane_is_a_problem_of_its_well(make_plate):
-    plate = make_plate(without=lambda key: key.well == "A02" and key.channel == "2")
-    plan = compile_pipeline(plate, Pipeline([SMOOTH]))
-    assert plan.ok
-    assert plan.contexts["A01"].problems == ()
-    (sentence,) = plan.contexts["A02"].problems
-    assert "field 1, channel GFP" in sentence
-    assert str(Path(plate.root, "A02_f1_c2_z0_t0.tif")) in sentence
-    (warning,) = plan.problems
-    assert (warning.code, warning.severity, warning.wells) == ("well_data", "warning", ("A02",))
-
-
-def test_missing_plane_that_is_not_read_is_no_problem(make_plate):
-    plate = make_plate(without=lambda key: key.well == "A02" and key.channel == "2")
-    plan = compile_pipeline(plate, Pipeline([Step("lab.smooth", select={"channel": "DAPI"})]))
-    assert plan.problems == ()
-    assert all(not context.problems for context in plan.contexts.values())
-
-
-def test_no_well_is_complete(make_plate):
-    plate = make_plate(
-        fields=("1", "2"), without=lambda key: key.channel == "2" and key.field == "2"
-    )
-    plan = compile_pipeline(plate, Pipeline([SMOOTH]))
-    assert [item.code for item in plan.problems] == ["wells_all_bad"]
-    assert not plan.ok
-
-
 @pytest.mark.parametrize("properties", ["coords", "label"])
 def test_columns_are_checked_where_the_crop_has_no_object(properties, make_plate):
     steps = (
@@ -422,91 +429,3 @@ def test_columns_are_checked_where_the_crop_has_no_object(properties, make_plate
     expected = [] if properties == "label" else [(3, "step_contract")]
     assert [(item.step, item.code) for item in plan.problems] == expected
     assert all("leave 'coords' out of 'properties'" in item.message for item in plan.problems)
-
-
-@pytest.mark.parametrize("code", ["shape", "dtype", "unreadable"])
-@pytest.mark.parametrize("well", ["A02", ""])
-def test_bad_file_that_the_format_reports(code, well, make_plate):
-    plate = make_plate()
-    bad = PlateProblem(code, "A02_f1_c1_z0_t0.tif is bad.", "A02_f1_c1_z0_t0.tif", well)
-    plan = compile_pipeline(replace(plate, problems=(bad,)), Pipeline([SMOOTH]))
-    assert plan.contexts["A02"].problems == ("A02_f1_c1_z0_t0.tif is bad.",)
-    assert plan.ok
-
-
-def test_truncated_file_is_not_blamed_on_the_step(make_plate):
-    plate = make_plate(wells=("A01", "A02", "A03"))
-    broken = Path(plate.root, "A01_f1_c1_z0_t0.tif")
-    broken.write_bytes(broken.read_bytes()[:300])
-    plan = compile_pipeline(plate, Pipeline([Step("lab.smooth", dtype="float32")]))
-    assert plan.problems == ()
-    assert plan.contexts["A01"].layout.steps[0].output.dtype == "float32"
-
-
-def test_no_well_can_be_read(make_plate):
-    plate = make_plate()
-    for path in Path(plate.root).iterdir():
-        path.write_bytes(b"II*\0")
-    plan = compile_pipeline(plate, Pipeline([SMOOTH]))
-    assert [(item.code, item.severity) for item in plan.problems] == [("not_tried", "warning")]
-
-
-def test_unwritable_outputs(make_plate, tmp_path, monkeypatch):
-    plate = make_plate()
-    file = tmp_path / "file"
-    file.write_text("")
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o500)
-    access = os.access
-    # The superuser may write anywhere.
-    monkeypatch.setattr(
-        os, "access", lambda path, mode: access(path, mode) and Path(path) != locked
-    )
-    cases = {
-        plate.root: "output_in_plate",
-        f"{plate.root}/results/new": "output_in_plate",
-        file: "output_is_file",
-        file / "below": "output_is_file",
-        locked / "results": "output_not_writable",
-        "bad\0name": "output_unusable",
-    }
-    for output, code in cases.items():
-        plan = compile_pipeline(plate, Pipeline([SMOOTH]), output=output)
-        assert [item.code for item in plan.problems] == [code], output
-        assert str(output) in plan.problems[0].message
-        assert not plan.ok
-    assert not (Path(plate.root) / "results").exists()
-    plan = compile_pipeline(plate, Pipeline([SMOOTH]), output=str(tmp_path / "bad\udcff"))
-    assert [item.code for item in plan.problems] == ["output_unusable"]
-    assert plan.problems[0].message.isprintable()
-
-
-def test_a_small_disk_is_told_in_a_unit_that_fits(make_plate, tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
-    plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), output=tmp_path / "results")
-    assert [(item.code, item.severity) for item in plan.problems] == [("output_space", "warning")]
-    assert "has 0 B free" in plan.problems[0].message
-
-
-def test_results_never_replace_the_raw_plate(make_plate, tmp_path):
-    plate = make_plate(name="raw.ome.zarr")
-    plan = compile_pipeline(replace(plate, name="raw"), Pipeline([SMOOTH]), output=tmp_path)
-    assert [item.code for item in plan.problems] == ["output_in_plate"]
-    assert plate.root in plan.problems[0].message
-
-
-@pytest.mark.parametrize("workers", [0, -1, 2.5, True])
-def test_bad_number_of_workers(workers, make_plate):
-    plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), workers=workers)
-    assert [item.code for item in plan.problems] == ["workers"]
-
-
-def test_scheduler_without_dask(make_plate):
-    plan = compile_pipeline(make_plate(), Pipeline([SMOOTH]), scheduler="tcp://127.0.0.1:8786")
-    assert [(item.code, item.severity) for item in plan.problems] == [
-        ("scheduler_unused", "warning")
-    ]
-
-
-def test_the_catalogue_is_large_enough():
-    assert len({case.code for case in CASES}) >= 35

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_openhcs.compiler.devices import assign_gpu_resources_for_context, count_workers
-from napari_openhcs.compiler.draft import Draft
+from napari_openhcs.compiler.draft import Draft, find_spec
 from napari_openhcs.compiler.facts import needs_positions
 from napari_openhcs.compiler.folder import absolute_output, check_output
 from napari_openhcs.compiler.keys import bare_keys, digest
@@ -44,6 +44,7 @@ from napari_openhcs.compiler.wells import (
 )
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions import registry
 from napari_openhcs.pipeline import Pipeline
 from napari_openhcs.pipeline.script import export_script
 from napari_openhcs.plan import (
@@ -170,7 +171,8 @@ def _assemble(
     of_output = check_output(request.output, plate.root, store, size)
     of_scheduler = _scheduler_problems(request.executor, request.scheduler)
     script, of_script = _script(pipeline)
-    found = [*problems, *of_workers, *of_output, *of_scheduler, *of_script]
+    of_versions = _version_problems(pipeline)
+    found = [*problems, *of_workers, *of_output, *of_scheduler, *of_script, *of_versions]
     return CompiledPlate(
         plate_root=plate.root,
         plate_name=plate.name,
@@ -300,6 +302,23 @@ def _scheduler_problems(executor: str, scheduler: str | None) -> list[Problem]:
         "'dask', or leave the scheduler out."
     )
     return [Problem("scheduler_unused", message, parameter="scheduler", severity="warning")]
+
+
+def _version_problems(pipeline: Pipeline) -> list[Problem]:
+    """Say where a library is installed in another version than its functions were run in."""
+    found: dict[str, Problem] = {}
+    calls = (call for step in pipeline if step.enabled for _, call in step.calls())
+    for spec in filter(None, (find_spec(call.function) for call in calls)):
+        established = registry.established_version(spec.library)
+        if not established or established == spec.library_version:
+            continue
+        message = (
+            f"{spec.id} was established in version {established} of its library, and "
+            f"{spec.library_version} is installed: compare a well, or install {established}."
+        )
+        problem = Problem("version_differs", message, function=spec.id, severity="warning")
+        found.setdefault(spec.library, problem)
+    return list(found.values())
 
 
 def _script(pipeline: Pipeline) -> tuple[str, list[Problem]]:

@@ -56,6 +56,7 @@ def compile_document(plan: CompiledPlate, seconds: float) -> dict[str, Any]:
                 "parameter": item.parameter,
                 "well": ",".join(item.wells),
                 "message": item.message,
+                "fix": item.fix.text if item.fix else "",
             }
             for item in plan.problems
         ],

@@ -28,6 +28,7 @@ __all__ = [
     "accept_sources",
     "counts",
     "describe",
+    "established_version",
     "function_by_source",
     "function_id",
     "get_function",
@@ -196,6 +197,11 @@ def why_missing(name: str) -> str:
     """Return why a function that is not listed is not, in a sentence, where that is known."""
     reasons = (LIBRARIES[library].why_missing(name) for library in _registry().stamps)
     return next((reason for reason in reasons if reason), "")
+
+
+def established_version(library: str) -> str:
+    """Return the version of a library whose functions were established; empty where none was."""
+    return _registry().catalogued.get(library, "")
 
 
 def nearest(name: str) -> list[str]:
