@@ -10,7 +10,9 @@ from typing import Any
 from psygnal import Signal
 
 from napari_openhcs.pipeline import Pipeline, edit
+from napari_openhcs.pipeline.fix import apply_fix
 from napari_openhcs.pipeline.wiring import suggested_step
+from napari_openhcs.plan import Fix
 from napari_openhcs.state import SessionState
 
 __all__ = ["PipelineEditing"]
@@ -171,6 +173,16 @@ class PipelineEditing:
     def set_step(self, index: int, **options: Any) -> None:
         """Set options of a step, such as ``input_source`` or ``materialize``."""
         self.set_pipeline(edit.set_step(self.pipeline, index, **options))
+
+    def apply_fix(self, fix: Fix) -> None:
+        """Make the edit that mends a problem; it can be undone like any other.
+
+        Raises
+        ------
+        PipelineError
+            The step is not there any more.
+        """
+        self.set_pipeline(apply_fix(self.pipeline, fix))
 
     def set_enabled(self, index: int, enabled: bool) -> None:
         """Enable or disable a step."""

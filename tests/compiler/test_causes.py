@@ -25,7 +25,7 @@ CASES = [
     (ValueError("Images of type float must be between -1 and 1."), FLOAT, "does not take float64"),
     (TypeError("ufunc 'bitwise_and' not supported for the input types"), FLOAT, "float64"),
     (RuntimeError("'median' not implemented for 'UInt16'"), IMAGE, "does not take uint16"),
-    (TypeError("Only integer label images are supported: non-integer found"), FLOAT, "wants labels"),
+    (TypeError("Non-integer image types are ambiguous: label it"), FLOAT, "wants labels"),
     (ValueError("The image must be 3-dimensional"), IMAGE, "needs a stack"),
     (ValueError("Only 2-D images are supported"), [IMAGE, IMAGE], "single planes"),
     (ValueError("threshold_otsu is expected to work with images having more than one value"),

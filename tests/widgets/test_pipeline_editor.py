@@ -9,7 +9,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import QMimeData, QModelIndex, QPoint, Qt
 
 from napari_openhcs.frozen import FrozenMapping
-from napari_openhcs.plan import CompiledPlate, Problem
+from napari_openhcs.plan import CompiledPlate, Fix, Problem
 from napari_openhcs.widgets.pipeline_editor import PipelineEditor
 from napari_openhcs.widgets.step_row import row_role
 
@@ -132,6 +132,22 @@ def test_problems_stand_at_their_step_and_a_click_goes_there(editor, session, pl
     editor.verdict._clicked(editor.verdict.problems.item(0))
     assert session.state.selected_step == 0
     assert "expected 0 or more" in editor.form.calls[0].rows["sigma"].label.toolTip()
+
+
+def test_a_click_mends_a_problem(editor, session, plate, plans, wait):
+    fix = Fix("Set dtype='float32'", "set_options", 1, FrozenMapping({"dtype": "float32"}))
+    plans[:] = [compiled(Problem("x", "Step 1: it is rounded.", 1, "Smooth", fix=fix))]
+    session.set_plate(plate)
+    session.add_function("toy.smooth")
+    wait(lambda: editor.verdict.problems.count() == 2)
+    offered = editor.verdict.problems.item(1)
+    assert offered.text().strip() == "Mend: Set dtype='float32'"
+    editor.verdict._clicked(offered)
+    assert session.pipeline[0].dtype == "float32"
+    # The list is about the pipeline before until it is compiled again.
+    editor.verdict._clicked(offered)
+    session.undo()
+    assert session.pipeline[0].dtype == "preserve"
 
 
 def test_a_pipeline_that_compiles_can_be_run(editor, session, plate, wait):

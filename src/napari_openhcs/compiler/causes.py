@@ -210,7 +210,7 @@ def _of_pixels(given: Given) -> bool:
 CAUSES = (
     Cause(
         "labels wanted",
-        re.compile(r"label image|labels? must be|non-integer|integer (type|dtype)|of integers"),
+        re.compile(r"(?i)label image|labels? must be|non-integer|integer (type|dtype)|of integers"),
         lambda given: np.dtype(given.dtype).kind not in "iub",
         _said(
             "It wants labels (whole numbers) and was given {given.kind.value} of {given.dtype}: "

@@ -1,4 +1,7 @@
-"""The compiler's verdict: one green line, or the problems as a short list to click on."""
+"""The compiler's verdict: one green line, or the problems as a short list to click on.
+
+Below a problem that one edit mends stands that edit; a click makes it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_openhcs.plan import CompiledPlate, Problem
+from napari_openhcs.plan import CompiledPlate, Fix, Problem
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.style import format_seconds, palette_of
 from napari_openhcs.words import byte_size, counted
@@ -111,8 +114,21 @@ class Verdict(QWidget):
             if problem.severity != "error":
                 item.setForeground(palette.warning)
             self.problems.addItem(item)
+            if problem.fix is not None:
+                self._add_fix(problem.fix)
         self.problems.setVisible(bool(problems))
         self._fit()
+
+    def _add_fix(self, fix: Fix) -> None:
+        """Offer the edit that mends the problem above."""
+        item = QListWidgetItem(f"    Mend: {fix.text}")
+        item.setToolTip("A click makes this edit; undo takes it back")
+        item.setData(Qt.ItemDataRole.UserRole, fix)
+        font = item.font()
+        font.setUnderline(True)
+        item.setFont(font)
+        item.setForeground(self.problems.palette().link())
+        self.problems.addItem(item)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Keep all of a short list in sight when lines break elsewhere."""
@@ -131,6 +147,11 @@ class Verdict(QWidget):
 
     def _clicked(self, item: QListWidgetItem) -> None:
         step = item.data(Qt.ItemDataRole.UserRole)
+        if isinstance(step, Fix):
+            # What is shown while the next compile is under way is about another pipeline.
+            if self._session.state.compiled is not None:
+                self._session.apply_fix(step)
+            return
         if 0 <= step < len(self._session.pipeline):
             self.step_requested.emit(step)
 
