@@ -19,6 +19,7 @@ __all__ = [
     "VALID_MEMORY_TYPES",
     "Contract",
     "Kind",
+    "SpecialKind",
     "natural_key",
     "parse_well",
     "slug",
@@ -55,6 +56,21 @@ class Kind(StrEnum):
     MASK = "mask"
     LABELS = "labels"
     TABLE = "table"
+
+
+class SpecialKind(StrEnum):
+    """What a function gives beside its main result, or takes from an earlier step."""
+
+    POSITIONS = "positions"
+    """(N, 2) rows and columns, px; (N, 3) with the plane first for a stack."""
+    REGIONS = "regions"
+    """Outlines: a sequence of (M, 2) vertices, rows and columns, px."""
+    TABLE = "table"
+    """Equally long columns by name."""
+    JSON = "json"
+    """A mapping or list of text, numbers, True, False, None and such."""
+    IMAGE = "image"
+    """(Y, X), or (Z, Y, X) of a stack."""
 
 
 class Contract(StrEnum):

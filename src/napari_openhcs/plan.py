@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.axes import Contract, Kind, SpecialKind
 from napari_openhcs.frozen import FrozenMapping, from_json, to_json
 from napari_openhcs.plate import Channel
 
@@ -43,6 +43,8 @@ __all__ = [
     "Problem",
     "ProcessingContext",
     "SourcePlan",
+    "SpecialInput",
+    "SpecialOutput",
     "StepPlan",
     "StorePlan",
     "WellLayout",
@@ -134,6 +136,35 @@ class ArrayInput:
 
 
 @dataclass(frozen=True)
+class SpecialOutput:
+    """A named side result of a step.
+
+    Attributes
+    ----------
+    grid : Grid
+        The places it is given for: each plane, or one for a stack.
+    format : str
+        In which it is written: ``csv parquet json roi tiff``; empty: kept in memory only.
+    """
+
+    name: str
+    kind: SpecialKind
+    grid: Grid
+    format: str = ""
+
+
+@dataclass(frozen=True)
+class SpecialInput:
+    """A parameter that a special output of an earlier step fills in.
+
+    `source` is the id of that step, whose special output is called `name`.
+    """
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
 class FunctionPlan:
     """One call in a chain, with everything needed to make it.
 
@@ -157,6 +188,11 @@ class FunctionPlan:
         Parameters that are a shape and a radius, and become an array before the call.
     from_plate : tuple of str
         Names of the parameters that the compiler filled in from the plate.
+    special_inputs : tuple of str
+        Parameters that special outputs of an earlier step, or of an earlier call of the
+        chain, fill in.
+    special_outputs : tuple of (str, SpecialKind)
+        Names and kinds of what comes after the main result.
     """
 
     function: str
@@ -174,6 +210,8 @@ class FunctionPlan:
     library_version: str = ""
     footprints: tuple[str, ...] = ()
     from_plate: tuple[str, ...] = ()
+    special_inputs: tuple[str, ...] = ()
+    special_outputs: tuple[tuple[str, SpecialKind], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +236,9 @@ class StepPlan:
         ``preserve``, ``native`` or a dtype name.
     backend : str
         Where the output is kept while the well runs: ``memory`` or ``disk``.
+    special_inputs : tuple of SpecialInput
+        From earlier steps; what a call of a chain gives to a later one is not here.
+    special_outputs : tuple of SpecialOutput
     key : str
         Identity of this step's output apart from the pixels it reads: hash over functions,
         versions, canonical parameters, policies and the keys of the steps it reads.
@@ -223,6 +264,12 @@ class StepPlan:
     cpu_fallback: bool = True
     oom_retries: int = 2
     key: str = ""
+    special_inputs: tuple[SpecialInput, ...] = ()
+    special_outputs: tuple[SpecialOutput, ...] = ()
+
+    def special_output(self, name: str) -> SpecialOutput | None:
+        """Return a special output by name, or None."""
+        return next((item for item in self.special_outputs if item.name == name), None)
 
 
 @dataclass(frozen=True)

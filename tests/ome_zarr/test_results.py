@@ -44,6 +44,7 @@ def test_the_summary_is_plain_json(shared_plate):
         "tables": {
             "Measure": {"rows": 12, "columns": ["well", "field", "label", "area", "dose"]},
         },
+        "special": {},
         "steps": [],
     }
     assert to_json(summary)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_openhcs.commands.base import Command, print_facts, print_json
 from napari_openhcs.words import counted
@@ -34,9 +35,18 @@ def _execute(arguments: argparse.Namespace) -> int:
                 (f"table {name}", f"{counted(item['rows'], 'row')}, {_columns(item['columns'])}")
                 for name, item in tables.items()
             ),
+            *(
+                (f"special {name}", f"{item['kind']}, {_files(item)}")
+                for name, item in document["special"].items()
+            ),
         ]
     )
     return 0
+
+
+def _files(item: Mapping[str, Any]) -> str:
+    """Say in how many files a special output lies."""
+    return counted(item["files"], f"{item['format']} file")
 
 
 def _columns(names: Sequence[str]) -> str:

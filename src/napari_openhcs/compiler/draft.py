@@ -103,7 +103,8 @@ class Draft:
 
     def reads_blocked(self, plan: StepPlan) -> bool:
         """Whether a step reads, directly, a step that is blocked."""
-        return any(source.dataset in self.blocked for source in sources_of(plan))
+        read = {source.dataset for source in sources_of(plan)}
+        return not self.blocked.isdisjoint(read | {item.source for item in plan.special_inputs})
 
 
 def sources_of(plan: StepPlan) -> tuple[SourcePlan, ...]:

@@ -71,6 +71,7 @@ def steps_document(plan: CompiledPlate) -> list[dict[str, Any]]:
     if layout is None:
         return []
     kept = {output.dataset: output for output in layout.outputs}
+    givers = {step.step_id: step for step in layout.steps}
     return [
         {
             "id": step.step_id,
@@ -83,6 +84,8 @@ def steps_document(plan: CompiledPlate) -> list[dict[str, Any]]:
             "backend": step.backend,
             "device": step.device,
             "input": _source(plan, layout, step.source),
+            "special_inputs": {item.name: givers[item.source].name for item in step.special_inputs},
+            "special_outputs": {item.name: item.format for item in step.special_outputs},
             "inputs": {item.parameter: _source(plan, layout, item.source) for item in step.arrays},
             "output": kept[step.step_id].store if step.step_id in kept else "",
             "kind": step.output.kind.value,
@@ -182,11 +185,24 @@ def _step_lines(
         who = f"{_key(plan, step, key)}: " if key else ""
         for call in chain:
             yield f"  does     {who}{_call(call, step)}"
+    yield from _specials(layout, step)
     yield from _unchanged(plan, step)
     yield f"  gives    {_data(plan, step.output)}"
     if step.output.kind == Kind.IMAGE:
         yield f"  dtype    {_dtype_rule(step)}"
     yield f"  kept in  {_backend_rule(layout, step)}"
+
+
+def _specials(layout: WellLayout, step: StepPlan) -> Iterator[str]:
+    """Say which special outputs a step takes from which step, and which it gives."""
+    givers = {item.step_id: item for item in layout.steps}
+    for item in step.special_inputs:
+        giver = givers[item.source]
+        yield f"  takes    {item.name} from {giver.name} (step {giver.index + 1})"
+    for output in step.special_outputs:
+        kind = "" if output.name == output.kind else f" ({output.kind})"
+        where = f"written as {output.format}" if output.format else "kept in memory only"
+        yield f"  beside   {output.name}{kind}, {where}"
 
 
 def _passed_over(layout: WellLayout, number: int, step: StepPlan) -> str:

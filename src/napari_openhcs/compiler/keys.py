@@ -60,6 +60,7 @@ def step_key(plan: StepPlan, keys: Mapping[str, str]) -> str:
         (
             source(plan.source),
             {item.parameter: source(item.source) for item in plan.arrays},
+            {item.name: keys.get(item.source, "") for item in plan.special_inputs},
             plan.variable_components,
             plan.group_by,
             chains,

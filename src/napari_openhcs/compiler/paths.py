@@ -30,6 +30,7 @@ from napari_openhcs.compiler.sources import (
     resolve_source,
     resolve_wire,
 )
+from napari_openhcs.compiler.specials import is_special, link_specials
 from napari_openhcs.compiler.tables import unshared
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.facts import FIELD_POSITIONS
@@ -77,6 +78,8 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
     faults = (*read.faults, *chains.faults)
     variable = stack_components(step)
     calls = [call for chain in chains.patterns.values() for call in chain]
+    linked = link_specials(draft, index, step, read, chains, variable)
+    chains = replace(chains, patterns=linked.patterns)
     time_limit = step.time_limit_s
     if time_limit is None:
         time_limit = draft.pipeline.config.step_time_limit_s
@@ -97,6 +100,8 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
         time_limit_s=time_limit,
         cpu_fallback=step.cpu_fallback,
         oom_retries=draft.pipeline.config.oom_retries,
+        special_inputs=linked.inputs,
+        special_outputs=linked.outputs,
     )
     plan = replace(plan, key=step_key(plan, {item.step_id: item.key for item in draft.steps}))
     certain = read.certain and chains.known and not faults
@@ -112,7 +117,7 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
     found = [
         step_problem(index, step, fault.code, fault.message, fix=fault.fix) for fault in faults
     ]
-    return draft.with_problems([*found, *problems])
+    return draft.with_problems([*found, *problems, *linked.problems])
 
 
 def _presumed_output(
@@ -164,6 +169,8 @@ def _wires(
     wires = []
     problems = []
     for parameter, text in step.inputs.items():
+        if is_special(step, parameter):
+            continue
         wired = resolve_wire(draft, index, text)
         problem = _parameter_problem(index, step, parameter, chains)
         if problem is not None:

@@ -98,6 +98,10 @@ def _plan_call(
         library_version=spec.library_version,
         footprints=tuple(item.name for item in spec.parameters if item.type == "footprint"),
         from_plate=tuple(facts),
+        special_inputs=tuple(
+            item.name for item in spec.special_parameters if item.name not in call.parameters
+        ),
+        special_outputs=spec.special_outputs,
     )
 
 

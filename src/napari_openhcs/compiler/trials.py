@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -42,6 +43,9 @@ To them come those in which its memory type may compile.
 CACHE = TrialCache(max_bytes=128 * 2**20)
 
 T = TypeVar("T")
+
+_Found = tuple[tuple[np.ndarray | Table, ...], Mapping[str, Mapping[Coord, Any]]]
+"""What a step gives, and its special outputs by name and place."""
 
 Stamps = tuple[tuple[Any, ...], ...]
 
@@ -89,10 +93,14 @@ class _Window(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a step gives at a place: its planes, or tables, in the order of `coords`."""
+    """What a step gives at a place: its planes, or tables, in the order of `coords`.
+
+    `specials` are its special outputs by name and place; one for a stack is at all of its places.
+    """
 
     coords: tuple[Coord, ...]
     values: tuple[Any, ...]
+    specials: Mapping[str, Mapping[Coord, Any]] = MappingProxyType({})
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
@@ -226,7 +234,8 @@ class Trial:
             raise StepFailure(
                 step.step_id, found.function, found.error, found.given, found.seconds, found.met
             )
-        return Result((at,) if reduces(chain) else coords, found)
+        values, specials = found
+        return Result((at,) if reduces(chain) else coords, values, specials)
 
     def measure_made_object(self, step: StepPlan, at: Coord) -> None:
         """Run a step that gives a table on one object made for it, where a crop has none.
@@ -248,9 +257,10 @@ class Trial:
         coords: tuple[Coord, ...],
         *,
         made_object: bool = False,
-    ) -> tuple[np.ndarray | Table, ...] | StepFailure:
+    ) -> _Found | StepFailure:
         values: list[Any] = [self.plane(step.source.dataset, coord) for coord in coords]
         arrays = {item.parameter: self._wired(item.source, coords) for item in step.arrays}
+        specials = self._taken(step, chain, coords)
         kind = self.draft.data(step.source.dataset).kind
         if made_object:
             arrays |= {
@@ -263,7 +273,7 @@ class Trial:
                 values = _one_object(values)
             given = self._words(values, kind, coords[0])
             try:
-                values = self._call(step, call, values, arrays, kind)
+                values = self._call(step, call, values, arrays, kind, specials)
             except TimeoutError:
                 return StepFailure(step.step_id, call.function, None, given, _limit(call))
             # The boundary to library code: anything it raises is a problem of its step.
@@ -271,7 +281,32 @@ class Trial:
                 met = Given.of(values, kind)
                 return StepFailure(step.step_id, call.function, error, given, met=met)
             kind = call.output_kind
-        return tuple(values)
+        sides = {name: specials[name] for call in chain for name, _ in call.special_outputs}
+        return tuple(values), {
+            name: dict(zip(coords, found if len(found) > 1 else found * len(coords), strict=True))
+            for name, found in sides.items()
+        }
+
+    def _taken(
+        self, step: StepPlan, chain: tuple[FunctionPlan, ...], coords: Sequence[Coord]
+    ) -> dict[str, list[Any]]:
+        """Return the special inputs of a chain: one a plane, or one for all."""
+        wanted = {name for call in chain for name in call.special_inputs}
+        taken = {}
+        for item in step.special_inputs:
+            giver = self.draft.step(item.source)
+            output = giver.special_output(item.name)
+            if item.name not in wanted or output is None:
+                continue
+            places = [coord_in(output.grid, coord) for coord in coords]
+            kept = places[:1] if len(set(places)) == 1 else places
+            taken[item.name] = [self._special(giver, item.name, place) for place in kept]
+        return taken
+
+    def _special(self, giver: StepPlan, name: str, place: Coord) -> Any:
+        """Return a special output at a place, which for one of a stack is none of its planes."""
+        found = self.run(giver, place).specials[name]
+        return found[place] if place in found else next(iter(found.values()))
 
     def _call(
         self,
@@ -280,6 +315,7 @@ class Trial:
         values: list[Any],
         arrays: dict[str, list[np.ndarray]],
         kind: Kind,
+        specials: dict[str, list[Any]],
     ) -> list[Any]:
         wired = {name: arrays[name] for name in call.array_parameters if name in arrays}
         full = self.draft.data(step.source.dataset).shape_yx
@@ -293,6 +329,7 @@ class Trial:
                 dtype_policy=step.dtype_policy,
                 input_kind=kind,
                 resolve=registry.get_function,
+                specials=specials,
             ),
         )
         expected = 1 if reduces((call,)) else len(values)

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,11 +29,14 @@ from napari_openhcs.errors import ContractError, FunctionNotFoundError, MemoryTy
 from napari_openhcs.functions.dtype_policy import apply_dtype_policy, kind_of
 from napari_openhcs.functions.footprint import make_footprints, with_footprints
 from napari_openhcs.functions.registry import get_function, get_spec
+from napari_openhcs.functions.special import checked_special, split_result
 from napari_openhcs.memory_types import MemoryType, convert, get_memory_type
 from napari_openhcs.memory_types.oom import with_recovery
 from napari_openhcs.plan import FunctionPlan
 
 __all__ = ["ApplyReport", "Table", "apply_chain"]
+
+T = TypeVar("T")
 
 Table = dict[str, np.ndarray]
 """Equally long columns by name."""
@@ -70,6 +74,7 @@ def apply_chain(
     report: ApplyReport | None = None,
     input_kind: Kind | None = None,
     resolve: Callable[[str], Callable[..., Any]] = get_function,
+    specials: dict[str, list[Any]] | None = None,
 ) -> list[np.ndarray] | list[Table]:
     """Apply the calls of a chain one after another.
 
@@ -92,6 +97,9 @@ def apply_chain(
         Kind of `planes`; by default told by the dtype: bool is a mask, int32 labels.
     resolve : callable
         Gives the function of a registry id.
+    specials : dict of name to list, optional
+        Special outputs of earlier steps, one a plane or one for all, for the calls that take
+        them; those of this chain are added, one a plane or one for the stack.
 
     Returns
     -------
@@ -111,10 +119,13 @@ def apply_chain(
     kind = kind_of(data[0].dtype) if input_kind is None else input_kind
     options = _Options(dtype_policy, device, oom_retries, cpu_fallback, report or ApplyReport())
     _check_tables_last(chain)
+    carried: dict[str, list[Any]] = {} if specials is None else specials
     for plan in chain:
         call = _Call(plan, resolve(plan.function), options, kind)
         given = {name: arrays[name] for name in plan.array_parameters if name in arrays}
-        data = (call.on_stack if plan.applies_to == "stack" else call.on_planes)(data, given)
+        taken = {name: carried[name] for name in plan.special_inputs}
+        data = (call.on_stack if plan.applies_to == "stack" else call.on_planes)(data, given, taken)
+        carried.update(call.found)
         kind = plan.output_kind
     return data
 
@@ -153,44 +164,59 @@ class _Call:
         self.input_kind = input_kind
         self.memory_type: MemoryType = get_memory_type(plan.memory_type_in)
         self.parameters = _with_footprints(plan)
+        self.found: dict[str, list[Any]] = {name: [] for name, _ in plan.special_outputs}
 
-    def on_planes(self, planes: list[np.ndarray], arrays: Mapping[str, Any]) -> list[Any]:
+    def on_planes(
+        self, planes: list[np.ndarray], arrays: Mapping[str, Any], specials: Mapping[str, list[Any]]
+    ) -> list[Any]:
         """Call the function once a plane."""
         results: list[Any] = []
         n = len(planes)
         for number, plane in enumerate(planes):
             given = {name: _one_of(array, number, n, name, self) for name, array in arrays.items()}
-            result = self._recovered(partial(plane.copy, order="K"), given)
+            taken = {name: _one_of(item, number, n, name, self) for name, item in specials.items()}
+            result = self._recovered(partial(plane.copy, order="K"), given, taken)
             results.append(self._finished(result, plane.shape, plane.dtype))
         return results
 
-    def on_stack(self, planes: list[np.ndarray], arrays: Mapping[str, Any]) -> list[Any]:
+    def on_stack(
+        self, planes: list[np.ndarray], arrays: Mapping[str, Any], specials: Mapping[str, list[Any]]
+    ) -> list[Any]:
         """Call the function once for all planes as (N, Y, X)."""
+        taken = {name: _one_of(item, 0, 1, name, self) for name, item in specials.items()}
         given = {}
         for name, array in arrays.items():
             wired = [_one_of(array, n, len(planes), name, self) for n in range(len(planes))]
             self._check_uniform(wired)
             given[name] = np.stack(wired)
         self._check_uniform(planes)
-        result = self._recovered(partial(np.stack, planes), given)
+        result = self._recovered(partial(np.stack, planes), given, taken)
         shape = (len(planes), *planes[0].shape)
         finished = self._finished(result, shape, planes[0].dtype)
         if self.plan.output_kind is Kind.TABLE:
             return [finished]
         return [finished] if finished.ndim == 2 else list(finished)
 
-    def _recovered(self, first: Callable[[], np.ndarray], arrays: Mapping[str, np.ndarray]) -> Any:
-        """Make the call, trying again and going to the CPU where memory runs out."""
+    def _recovered(
+        self,
+        first: Callable[[], np.ndarray],
+        arrays: Mapping[str, np.ndarray],
+        specials: Mapping[str, Any],
+    ) -> Any:
+        """Make the call, trying again and going to the CPU where memory runs out.
+
+        What it gives beside its main result is added to `found`.
+        """
         options = self.options
         device = self.memory_type.resolve_device(
             "cpu" if self.plan.memory_type_in == "numpy" else options.device
         )
         leaves_gpu = options.cpu_fallback and device != "cpu" and self.memory_type.has_cpu
         recovered = with_recovery(
-            lambda: self._once(first(), arrays, device),
+            lambda: self._once(first(), arrays, specials, device),
             self.memory_type,
             retries=options.oom_retries,
-            fallback=(lambda: self._once(first(), arrays, "cpu")) if leaves_gpu else None,
+            fallback=(lambda: self._once(first(), arrays, specials, "cpu")) if leaves_gpu else None,
         )
         options.report.retries += recovered.retries
         if recovered.fell_back:
@@ -198,9 +224,20 @@ class _Call:
                 f"{self.plan.function} was done on the CPU: {device} ran out of memory "
                 f"{recovered.retries + 1} times ({recovered.message})."
             )
-        return recovered.value
+        main, found = recovered.value
+        for (name, _), value in zip(self.plan.special_outputs, found, strict=True):
+            self.found[name].append(value)
+        return main
 
-    def _once(self, image: np.ndarray, arrays: Mapping[str, np.ndarray], device: str) -> Any:
+    def _once(
+        self,
+        image: np.ndarray,
+        arrays: Mapping[str, np.ndarray],
+        specials: Mapping[str, Any],
+        device: str,
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Return the main result and the special outputs of one call, on NumPy arrays."""
+        plan = self.plan
         with self.memory_type.stream(device):
             first = self._enter(image, device)
             given = {name: self._enter(a.copy(order="K"), device) for name, a in arrays.items()}
@@ -208,10 +245,28 @@ class _Call:
                 name: self._enter(value, device) if isinstance(value, np.ndarray) else value
                 for name, value in self.parameters(image.ndim).items()
             }
-            result = self.function(first, **given, **parameters)
-            return (
-                self._table(result) if self.plan.output_kind is Kind.TABLE else self._leave(result)
+            taken = {name: self._enter_special(value, device) for name, value in specials.items()}
+            result = self.function(first, **given, **taken, **parameters)
+            main, values = split_result(result, plan.special_outputs, plan.function)
+            found = tuple(
+                checked_special(kind, self._plain(value), f"{plan.function} gave '{name}'")
+                for (name, kind), value in zip(plan.special_outputs, values, strict=True)
             )
+            return self._table(main) if plan.output_kind is Kind.TABLE else self._leave(main), found
+
+    def _enter_special(self, value: Any, device: str) -> Any:
+        """Return a copy for the function: an array in its memory type, all else as it is."""
+        own = deepcopy(value)
+        return self._enter(own, device) if isinstance(own, np.ndarray) else own
+
+    def _plain(self, value: Any) -> Any:
+        """Return a special output with the arrays in it as NumPy's."""
+        if isinstance(value, Mapping):
+            return {name: self._plain(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._plain(item) for item in value]
+        kind = get_memory_type(self.plan.memory_type_out)
+        return self._leave(value) if kind.name != "numpy" and kind.is_array(value) else value
 
     def _enter(self, array: np.ndarray, device: str) -> Any:
         converted = convert(array, "numpy", self.plan.memory_type_in, device)
@@ -338,7 +393,7 @@ def _can_be_stored(values: np.ndarray) -> bool:
     )
 
 
-def _one_of(array: Sequence[np.ndarray], number: int, n: int, name: str, call: _Call) -> np.ndarray:
+def _one_of(array: Sequence[T], number: int, n: int, name: str, call: _Call) -> T:
     if len(array) not in (1, n):
         raise ContractError(
             f"{call.plan.function} works on {n} planes, and '{name}' has {len(array)}: expected as "

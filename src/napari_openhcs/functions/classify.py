@@ -24,6 +24,7 @@ import numpy as np
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.errors import ConversionError, OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions import special
 from napari_openhcs.functions.declare import declared_shape
 from napari_openhcs.functions.facts import example_of
 from napari_openhcs.functions.footprint import with_footprints
@@ -82,6 +83,7 @@ def _spec(
         stack_component=hints.stack_component,
         doc_url=library.doc_url(name),
         synonyms=hints.synonyms,
+        special_outputs=special.special_outputs_of(function),
     )
 
 
@@ -119,13 +121,16 @@ def trial_call(
                 values[item.name] = make(kind, trial.ndim, dtype, second=True, size=size)
         elif item.fact:
             values[item.name] = example_of(item.fact, first.shape)
+        elif item.special is not None:
+            values[item.name] = special.example_of(item.special, first.shape)
         elif item.required:
             values[item.name] = item.suggested
     return first, with_footprints(spec, values, trial.ndim)
 
 
 def on_numpy(spec: FunctionSpec, function: Function) -> Function:
-    """Return the function as one of NumPy arrays, whatever its memory type."""
+    """Return the function as one of NumPy arrays that gives its main result alone."""
+    function = special.main_result(function, spec.special_outputs, spec.id)
     if spec.memory_type_in == spec.memory_type_out == "numpy":
         return function
 

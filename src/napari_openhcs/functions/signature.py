@@ -18,9 +18,10 @@ from typing import Any
 
 import docstring_parser
 
-from napari_openhcs.axes import Kind
+from napari_openhcs.axes import Kind, SpecialKind
 from napari_openhcs.functions.libraries.base import Hints
 from napari_openhcs.functions.spec import ParameterSpec
+from napari_openhcs.functions.special import special_inputs_of
 
 __all__ = ["Described", "describe_signature", "second_array_kind"]
 
@@ -95,6 +96,7 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
         for name in re.split(r"\s*,\s*", entry.arg_name):
             help_texts[name] = (entry.type_name or "", _first_sentences(entry.description or ""))
     names = list(signature.parameters)
+    specials = dict(special_inputs_of(function))
     described: list[ParameterSpec] = []
     unknown: list[str] = []
     for name in names[1:]:
@@ -107,6 +109,9 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
         if hidden and name not in hints.required and name not in hints.arrays:
             continue
         type_text, help_text = help_texts.get(name, ("", ""))
+        if name in specials:
+            described.append(_special(parameter, specials[name], help_text))
+            continue
         found = _describe(parameter, _annotation(function, parameter), type_text, hints)
         if found is None:
             if parameter.default is parameter.empty:
@@ -117,6 +122,19 @@ def describe_signature(function: Callable[..., Any], hints: Hints) -> Described:
         if found.required and form and found.suggested is None:
             unknown.append(name)
     return Described(_summary(documented), names[0], tuple(described), tuple(unknown))
+
+
+def _special(parameter: inspect.Parameter, kind: SpecialKind, help_text: str) -> ParameterSpec:
+    """Describe a parameter that an earlier step fills in."""
+    required = parameter.default is parameter.empty
+    return ParameterSpec(
+        name=parameter.name,
+        type="special",
+        required=required,
+        optional=not required,
+        help=help_text,
+        special=kind,
+    )
 
 
 def _summary(documented: docstring_parser.Docstring) -> str:

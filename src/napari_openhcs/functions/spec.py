@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.axes import Contract, Kind, SpecialKind
 from napari_openhcs.frozen import FrozenMapping
 
 __all__ = ["FunctionSpec", "ParameterSpec"]
@@ -39,6 +39,9 @@ class ParameterSpec:
     fact : str
         The compiler fills it in from the plate, by
         :data:`napari_openhcs.functions.facts.PLATE_FACTS`; no form shows it.
+    special : SpecialKind or None
+        A special output of an earlier step, of the parameter's name and of this kind, fills it
+        in; no form shows it.
     """
 
     name: str
@@ -55,6 +58,7 @@ class ParameterSpec:
     kind: Kind | None = None
     per_axis: bool = False
     fact: str = ""
+    special: SpecialKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,8 @@ class FunctionSpec:
         Id of the function on NumPy arrays whose kinds, contract and pixel types this one
         inherits; it is compared with it when it is first called.  Empty where this function
         was run itself.
+    special_outputs : tuple of (str, SpecialKind)
+        Names and kinds of the side results that come after the main one.
     """
 
     id: str
@@ -123,6 +129,7 @@ class FunctionSpec:
     keeps_kind: bool = False
     deterministic: bool = True
     twin: str = ""
+    special_outputs: tuple[tuple[str, SpecialKind], ...] = ()
 
     def parameter(self, name: str) -> ParameterSpec | None:
         """Return a parameter by name, or None."""
@@ -154,10 +161,19 @@ class FunctionSpec:
 
     @property
     def form_parameters(self) -> tuple[ParameterSpec, ...]:
-        """Parameters a form shows: all but arrays and facts of the plate."""
-        return tuple(item for item in self.parameters if item.type != "array" and not item.fact)
+        """Parameters a form shows: all that the plate, other steps or wires do not fill in."""
+        return tuple(
+            item
+            for item in self.parameters
+            if item.type != "array" and not item.fact and item.special is None
+        )
 
     @property
     def fact_parameters(self) -> tuple[ParameterSpec, ...]:
         """Parameters that the compiler fills in from the plate."""
         return tuple(item for item in self.parameters if item.fact)
+
+    @property
+    def special_parameters(self) -> tuple[ParameterSpec, ...]:
+        """Parameters that special outputs of earlier steps fill in."""
+        return tuple(item for item in self.parameters if item.special is not None)

@@ -25,6 +25,8 @@ from napari_openhcs.ome_zarr.read import (
     read_well,
     tables_in,
 )
+from napari_openhcs.ome_zarr.special import SpecialFile, decode_special, special_files
+from napari_openhcs.plan import Coord
 from napari_openhcs.storage import PlaneCache
 
 if TYPE_CHECKING:
@@ -252,6 +254,52 @@ class Results:
         folder = self._image_folder(well, field_id)
         return {name: measured_labels(folder, name) for name in tables_in(folder)}
 
+    @cached_property
+    def special_names(self) -> tuple[str, ...]:
+        """Names of the special outputs as ``Step/name``, in the order of the steps."""
+        first = self.wells[:1]
+        files = (file for well in first for file in self._special_files(well))
+        return tuple(dict.fromkeys(f"{file.step}/{file.name}" for file in files))
+
+    def _special_files(self, well: str) -> Iterator[SpecialFile]:
+        for field_id in self.fields(well):
+            yield from special_files(self._image_folder(well, field_id))
+
+    def special(self, name: str, well: str) -> dict[Coord, Any]:
+        """Return a special output of a well by place, as the function gave it.
+
+        Parameters
+        ----------
+        name : str
+            ``Step/name``, or the name alone where one step gives it.
+        well : str
+
+        Returns
+        -------
+        dict of Coord to value
+            Channels are named as the image's.  Positions: (N, 2) or (N, 3) float64.  Regions:
+            a tuple of (M, 2) vertices.  A table: a dict of columns.  JSON: its values.  An
+            image: an array.
+
+        Raises
+        ------
+        StoreError
+            There is none of this name, several steps give it, or a file is missing or damaged.
+        """
+        files = list(self._special_files(well))
+        found = [file for file in files if name in (file.name, f"{file.step}/{file.name}")]
+        known = list(dict.fromkeys(f"{file.step}/{file.name}" for file in found or files))
+        if not found:
+            raise StoreError(
+                f"{self.plate_path} has no special output '{name}' of well {well}: it has "
+                f"{', '.join(known) or 'none'}."
+            )
+        if len(known) > 1:
+            raise StoreError(
+                f"Several steps of {self.plate_path} give '{name}': name one of {', '.join(known)}."
+            )
+        return {at: value for file in found for at, value in decode_special(file).items()}
+
     @property
     def steps(self) -> Mapping[str, Path]:
         """Plates of intermediate steps that were kept, by step id; open with `open_results`."""
@@ -259,7 +307,7 @@ class Results:
         return FrozenMapping({path.name.removesuffix(".ome.zarr"): path for path in found})
 
     def summary(self) -> dict[str, Any]:
-        """Return what is there as JSON values: ``plate, wells, images, labels, tables, steps``."""
+        """Return what is there as JSON values: ``plate, wells, images, …``."""
         measured = {}
         for name in self.table_names:
             rows, columns = 0, dict[str, None]()
@@ -275,8 +323,17 @@ class Results:
             "channels": list(self.channels),
             "labels": list(self.label_names),
             "tables": measured,
+            "special": self._special_summary(),
             "steps": list(self.steps),
         }
+
+    def _special_summary(self) -> dict[str, dict[str, Any]]:
+        """Return kind, format and number of files of each special output."""
+        found: dict[str, dict[str, Any]] = {}
+        for file in (file for well in self.wells for file in self._special_files(well)):
+            entry = {"kind": file.kind.value, "format": file.format, "files": 0}
+            found.setdefault(f"{file.step}/{file.name}", entry)["files"] += 1
+        return found
 
     def _conditions_of(self, columns: Mapping[str, None]) -> Iterator[str]:
         return tables.condition_titles(self.conditions, columns)

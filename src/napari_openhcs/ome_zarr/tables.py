@@ -24,7 +24,9 @@ __all__ = [
     "TABLE_FILE",
     "concatenate",
     "condition_titles",
+    "encode_csv",
     "encode_table",
+    "read_csv",
     "read_schema",
     "read_table",
 ]
@@ -139,6 +141,56 @@ def read_table(path: Path, *, well: str, field: str) -> pyarrow.Table:
             column = pyarrow.array([value] * table.num_rows, pyarrow.string())
             table = table.append_column(name, column)
     return table.select(_ordered(table.column_names)).replace_schema_metadata(None)
+
+
+def encode_csv(columns: Mapping[str, np.ndarray], *, well: str, field: str) -> bytes:
+    """Return a table as CSV: UTF-8, a first line of names, text in quotes.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        Equally long, one-dimensional.
+    well, field : str
+        For the sentence of an error.
+
+    Raises
+    ------
+    StoreError
+        A column has no place in a table; the message names it.
+    """
+    import pyarrow
+    import pyarrow.csv
+
+    arrays = [_column(name, values, well, field) for name, values in columns.items()]
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(pyarrow.table(arrays, names=list(columns)), buffer)
+    return buffer.getvalue()
+
+
+def read_csv(path: Path, text: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read what :func:`encode_csv` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    text : sequence of str
+        Columns that are text whatever they look like; the others are what they look like.
+
+    Raises
+    ------
+    StoreError
+        It is missing or damaged.
+    """
+    import pyarrow
+    import pyarrow.csv
+
+    types = {name: pyarrow.string() for name in text}
+    options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
+    try:
+        table = pyarrow.csv.read_csv(path, convert_options=options)
+    except (pyarrow.ArrowException, *DAMAGED) as error:
+        raise _damaged(path, error) from error
+    return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
 def _ordered(names: Sequence[str]) -> list[str]:

@@ -38,6 +38,12 @@ from napari_openhcs.ome_zarr.nodes import (
     zarr_format,
 )
 from napari_openhcs.ome_zarr.pyramid import halve_image, halve_labels, level_shapes
+from napari_openhcs.ome_zarr.special import (
+    SPECIAL_FOLDER,
+    encode_special,
+    file_name,
+    special_entry,
+)
 from napari_openhcs.ome_zarr.tables import TABLE_FILE, encode_table
 from napari_openhcs.plan import (
     REDUCED,
@@ -46,17 +52,21 @@ from napari_openhcs.plan import (
     OutputPlan,
     ProcessingContext,
     SourcePlan,
+    SpecialOutput,
     StorePlan,
 )
 from napari_openhcs.plate import mosaic_position
 
-__all__ = ["ReadArray", "ReadTable", "create_plate", "update_plate", "write_well"]
+__all__ = ["ReadArray", "ReadSpecial", "ReadTable", "create_plate", "update_plate", "write_well"]
 
 ReadArray = Callable[[OutputPlan, Coord], np.ndarray]
 """Gives one (Y, X) plane of an output."""
 
 ReadTable = Callable[[OutputPlan, str], Mapping[str, np.ndarray]]
 """Gives the rows of one field of a table."""
+
+ReadSpecial = Callable[[str, str], Mapping[Coord, Any]]
+"""Gives the special output of a step (its id, the output's name) by place."""
 
 CONTRAST_PERCENT = (0.1, 99.9)
 """Percentiles of the coarsest level between which a channel is shown first."""
@@ -136,9 +146,10 @@ def write_well(
     read_array: ReadArray,
     read_table: ReadTable,
     *,
+    read_special: ReadSpecial | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> FrozenMapping[str, FileEntry]:
-    """Write one well's group: its images with pyramids, labels and tables.
+    """Write one well's group: its images with pyramids, labels, tables and special outputs.
 
     Parameters
     ----------
@@ -154,6 +165,9 @@ def write_well(
         a mask (bool) is stored as 0 and 1.
     read_table : callable
         ``read_table(output, field)`` gives the rows of one field.
+    read_special : callable, optional
+        ``read_special(step_id, name)`` gives a special output by place; needed where the plan
+        writes any.
     provenance : mapping, optional
         JSON values kept in the well's attributes: conversions, fallbacks, timings.
 
@@ -174,6 +188,8 @@ def write_well(
         writer.write_image(number, field, read_array)
         writer.write_labels(number, field, read_array)
         writer.write_tables(number, fields, read_table)
+        if read_special is not None and store == plan.plate_store:
+            writer.write_specials(number, fields, read_special)
     ome, own = metadata.well_attributes(context, fields, plan.ome_version, provenance or {})
     writer.group("", ome, own)
     return FrozenMapping(writer.files.entries)
@@ -309,6 +325,40 @@ class _WellWriter:
             written.append(name)
         if written:
             self.node(f"{number}/tables", {"tables": written})
+
+    def write_specials(self, number: int, fields: Sequence[str], read_special: ReadSpecial) -> None:
+        """Write the special outputs of one field; those of no image's field go to the first."""
+        folder = f"{number}/{SPECIAL_FOLDER}"
+        steps = []
+        for step in self.context.layout.steps:
+            entries = []
+            for output in (item for item in step.special_outputs if item.format):
+                values = self._values_at(
+                    output, number, fields, read_special(step.step_id, output.name)
+                )
+                if values:
+                    entries.append(special_entry(output, values))
+                    data = encode_special(
+                        output, values, well=self.context.well, field=fields[number]
+                    )
+                    self.files.write(f"{folder}/{step.step_id}/{file_name(output)}", data)
+            if entries:
+                steps.append(step.step_id)
+                self.group(f"{folder}/{step.step_id}", {}, {"step": step.name, "files": entries})
+        if steps:
+            self.group(folder, {}, {"steps": steps})
+
+    def _values_at(
+        self, output: SpecialOutput, number: int, fields: Sequence[str], values: Mapping[Coord, Any]
+    ) -> dict[Coord, Any]:
+        """Return the values of one field, with the names of the channels."""
+        ids = output.grid.channel
+        names = dict(zip(ids, metadata.channel_labels(self.plan, ids), strict=True))
+        return {
+            coord._replace(channel=names[coord.channel]): value
+            for coord, value in values.items()
+            if coord.field == fields[number] or (number == 0 and coord.field not in fields)
+        }
 
     def _region(self, table: OutputPlan) -> str | None:
         """Name of the label image whose objects a table's rows are, where it is known."""

@@ -189,6 +189,18 @@ def _wiring(value: Any) -> FrozenMapping[str, Any]:
     return FrozenMapping(value)
 
 
+def _formats(value: Any) -> FrozenMapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(key, str) and (item is None or isinstance(item, str))
+        for key, item in value.items()
+    ):
+        raise PipelineError(
+            f"A step's special_outputs is {value!r}: expected a mapping such as "
+            '{"positions": "csv"}.'
+        )
+    return FrozenMapping(value)
+
+
 @attrs.frozen
 class FunctionStep:
     """One step of a pipeline.
@@ -214,7 +226,11 @@ class FunctionStep:
         Narrows what is read: ``{"channel": "DAPI"}``; what is not read is not in the output.
     inputs : mapping, optional
         Wires further array parameters: ``{"labels": "Split nuclei",
-        "intensity_image": "plate/GFP"}``.
+        "intensity_image": "plate/GFP"}``.  For a special input it names the step that gives it,
+        where that is not the nearest earlier one: ``{"positions": "Detect spots"}``.
+    special_outputs : mapping, optional
+        In which format special outputs are written: ``{"positions": "csv"}``; one that is not
+        named has the usual format of its kind, one with None is kept in memory only.
     volume : bool
         Apply functions that can do either to the whole stack instead of plane by plane.
     materialize : bool
@@ -242,6 +258,9 @@ class FunctionStep:
     )
     inputs: FrozenMapping[str, str] = attrs.field(
         kw_only=True, factory=FrozenMapping, converter=_wiring, validator=_is_wiring
+    )
+    special_outputs: FrozenMapping[str, str | None] = attrs.field(
+        kw_only=True, factory=FrozenMapping, converter=_formats
     )
     volume: bool = attrs.field(kw_only=True, default=False, validator=_is_bool)
     materialize: bool = attrs.field(kw_only=True, default=False, validator=_is_bool)

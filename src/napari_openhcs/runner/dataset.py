@@ -172,11 +172,14 @@ class StepData:
     step : StepPlan
     scratch : VirtualFileSystem or None
         Where planes go when the step's backend is not ``memory``.
+    specials : dict of name to dict of place to value
+        Special outputs; they outlive :meth:`discard`, for later steps and for the results.
     """
 
     step: StepPlan
     scratch: VirtualFileSystem | None = None
     tables: dict[Coord, Table] = field(default_factory=dict)
+    specials: dict[str, dict[Coord, Any]] = field(default_factory=dict)
     _planes: dict[Coord, np.ndarray] = field(default_factory=dict)
     _spilled: dict[Coord, tuple[str, np.dtype[Any]]] = field(default_factory=dict)
 

@@ -166,6 +166,7 @@ def publish_well(
                 store,
                 execution.read_array,
                 execution.read_table,
+                read_special=execution.read_special,
                 provenance=_provenance(plan, report),
             )
             flush(folder / str(number), manifests[store])

@@ -34,6 +34,7 @@ from napari_openhcs.plan import (
     OutputPlan,
     ProcessingContext,
     SourcePlan,
+    SpecialInput,
     StepPlan,
 )
 from napari_openhcs.runner.dataset import PlateData, StepData, matching, places
@@ -170,6 +171,7 @@ class WellExecution:
         self._salt = cache_salt
         self._plate = PlateData(context)
         self._data: dict[str, StepData] = {}
+        self._specials: dict[str, dict[str, dict[Coord, Any]]] = {}
         self._cached: set[str] = set()
         self._report = ApplyReport()
         self._called = ""
@@ -225,12 +227,17 @@ class WellExecution:
         found = [(coord, table) for coord, table in data.tables.items() if coord.field == field]
         return stack_places(self.context.well, found, data.grid)
 
+    def read_special(self, step_id: str, name: str) -> dict[Coord, Any]:
+        """Return a special output of a step by place."""
+        return self._specials[step_id].get(name, {})
+
     def _run_step(self, number: int, step: StepPlan) -> StepOutcome:
         start = time.perf_counter()
         key = f"{self._salt}:{step.key}"
         cache = self._cache if step.key else None
         if cache is not None and (known := cache.get(key)) is not None:
             self._data[step.step_id] = known
+            self._specials[step.step_id] = known.specials
             self._cached.add(step.step_id)
             return StepOutcome(step, known, time.perf_counter() - start, True)
         data = StepData(step, self._scratch)
@@ -242,6 +249,7 @@ class WellExecution:
         if data.is_table:
             self._join(step, measured, data)
         self._data[step.step_id] = data
+        self._specials[step.step_id] = data.specials
         if cache is not None:
             self._cached.add(step.step_id)
             cache.put(key, data)
@@ -268,13 +276,17 @@ class WellExecution:
                 item.parameter: self._array(number, item.source, coords, variable)
                 for item in step.arrays
             }
+            specials = {
+                item.name: self._special(item, coords, variable) for item in step.special_inputs
+            }
         except (ImageReadError, LookupError) as error:
             raise self._unreadable(step, coords[0], error) from error
         if not chain:
             for coord, plane in zip(coords, planes, strict=True):
                 data.write(coord, plane)
             return
-        results = self._apply(step, chain, planes, arrays, coords[0])
+        results = self._apply(step, chain, planes, arrays, coords[0], specials)
+        self._keep_specials(step, chain, specials, place, variable, data)
         targets = self._targets(step, chain, place, variable, coords, len(results))
         for coord, result in zip(targets, results, strict=True):
             if isinstance(result, dict):
@@ -289,6 +301,7 @@ class WellExecution:
         planes: list[np.ndarray],
         arrays: Mapping[str, Sequence[np.ndarray]],
         first: Coord,
+        specials: dict[str, list[Any]],
     ) -> Sequence[np.ndarray | Table]:
         self._called = ""
         try:
@@ -303,6 +316,7 @@ class WellExecution:
                 report=self._report,
                 input_kind=self._kind_of(step.source),
                 resolve=self._resolve,
+                specials=specials,
             )
         except Exception as error:  # the border to other people's functions: any may come
             raise self._failed(step, chain, first, error) from error
@@ -351,6 +365,39 @@ class WellExecution:
         single = all(len(grid.values(name)) == 1 for name in variable)
         wanted = [matching(grid, coord) for coord in (coords[:1] if single else coords)]
         return [self._read(number, source.dataset, coord, keep=True) for coord in wanted]
+
+    def _special(
+        self, item: SpecialInput, coords: Sequence[Coord], variable: tuple[str, ...]
+    ) -> list[Any]:
+        """Return a special input at a stack's places: one each, or one for all."""
+        given = self.context.step_plans[item.source].special_output(item.name)
+        if given is None:
+            raise LookupError(f"step {item.source} gives no '{item.name}'")
+        values = self._specials[item.source].get(item.name, {})
+        single = all(len(given.grid.values(name)) == 1 for name in variable)
+        places_ = [matching(given.grid, coord) for coord in (coords[:1] if single else coords)]
+        return [values[place] for place in places_]
+
+    def _keep_specials(
+        self,
+        step: StepPlan,
+        chain: Chain,
+        specials: Mapping[str, list[Any]],
+        place: Mapping[str, Any],
+        variable: tuple[str, ...],
+        data: StepData,
+    ) -> None:
+        """Put what the calls of a chain gave beside their main results where it belongs."""
+        for name, _ in (item for call in chain for item in call.special_outputs):
+            planned = step.special_output(name)
+            if planned is None:
+                continue
+            targets = [Coord(**place, **inner) for inner in places(planned.grid, variable)]
+            values = specials[name]
+            if len(values) != len(targets):
+                text = f"gave {len(values)} '{name}' where {len(targets)} were planned"
+                raise self._failed(step, chain, targets[0], ValueError(text))
+            data.specials.setdefault(name, {}).update(zip(targets, values, strict=True))
 
     def _targets(
         self,
