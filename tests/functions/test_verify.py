@@ -72,6 +72,7 @@ def test_running_out_of_memory_is_no_verdict(spec):
 IMAGE = np.random.default_rng(1).integers(0, 4000, (40, 40)).astype("uint16")
 MASK = IMAGE > 2000
 LABELS = np.kron(np.arange(16).reshape(4, 4), np.ones((10, 10), int))
+APART = LABELS * (np.indices(LABELS.shape) % 10 > 2).all(axis=0)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,8 @@ LABELS = np.kron(np.arange(16).reshape(4, 4), np.ones((10, 10), int))
         (np.full((4, 4), np.nan), np.full((4, 4), np.nan), Kind.IMAGE),
         (MASK.astype("uint8"), MASK, Kind.MASK),
         (np.where(LABELS, 100 - LABELS, 0), LABELS, Kind.LABELS),
+        (np.where(APART, 100 - APART, 0).astype("uint32"), APART, Kind.LABELS),
+        (np.zeros((4, 4), int), np.zeros((4, 4), int), Kind.LABELS),
         ({"label": [1, 2], "area": [3.0, 4.0]}, {"area": [3, 4.001], "label": [1, 2]}, Kind.TABLE),
     ],
 )
@@ -103,6 +106,9 @@ def moved(labels):
         (~MASK, MASK, Kind.MASK, "100.0%"),
         (moved(LABELS), LABELS, Kind.LABELS, "pixels"),
         (np.minimum(LABELS, 1), LABELS, Kind.LABELS, "pixels"),
+        (np.minimum(APART, 1), APART, Kind.LABELS, "pixels"),
+        (np.where(APART == 3, 4, APART), APART, Kind.LABELS, "pixels"),
+        (APART + (APART == 3) * np.arange(40), APART, Kind.LABELS, "pixels"),
         ({"label": [1]}, {"label": [1, 2]}, Kind.TABLE, "1 rows instead of 2"),
         ({"label": [1], "area": [1]}, {"label": [1]}, Kind.TABLE, "columns"),
         ({"area": [1.0, 2]}, {"area": [1.0, 3]}, Kind.TABLE, "column area"),

@@ -112,7 +112,7 @@ def difference(found: Any, expected: Any, kind: Kind) -> str:
     if kind is Kind.MASK:
         return _apart(found.astype(bool) != expected.astype(bool))
     if kind is Kind.LABELS:
-        return _apart(_edges(found) != _edges(expected)) or _apart((found > 0) != (expected > 0))
+        return _apart(~_same_objects(found, expected))
     exact = expected.astype(np.float64)
     span = float(np.ptp(exact[np.isfinite(exact)])) if np.isfinite(exact).any() else 0.0
     limit = max(IMAGE_TOLERANCE * span, 1.0 if expected.dtype.kind in "iu" else 0.0)
@@ -125,12 +125,20 @@ def _apart(differs: np.ndarray) -> str:
     return f"{part:.1%} of the pixels differ" if part > PIXELS_APART else ""
 
 
-def _edges(labels: np.ndarray) -> np.ndarray:
-    """Return where a label differs from its neighbour along any axis, whatever its number."""
-    edges = np.zeros(labels.shape, bool)
-    for axis in range(labels.ndim):
-        edges |= labels != np.roll(labels, 1, axis)
-    return edges
+def _same_objects(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return where two labellings agree, whatever their numbers; (pixels,) of bool.
+
+    Each object has one partner, the one it shares most pixels with, and the background has
+    the background: a number for two objects, or two for one, agrees for the larger only.
+    """
+    numbers = np.stack([found.ravel(), expected.ravel()]).astype(np.int64)
+    pairs, where, counts = np.unique(numbers, axis=1, return_inverse=True, return_counts=True)
+    agrees = (pairs[0] == 0) == (pairs[1] == 0)
+    largest_first = np.argsort(-counts, kind="stable")
+    for side in pairs:
+        partner = largest_first[np.unique(side[largest_first], return_index=True)[1]]
+        agrees[np.setdiff1d(np.arange(counts.size), partner)] = False
+    return np.asarray(agrees[where.ravel()])
 
 
 def _columns(found: Any, expected: Any) -> str:
