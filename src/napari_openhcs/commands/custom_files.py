@@ -115,13 +115,19 @@ def _trust(arguments: argparse.Namespace) -> int:
 
 def _show(path: Path) -> None:
     """Print a file, or how it differs from what was trusted, and what it does."""
-    from napari_openhcs.functions.custom_files import difference, outline_of, read_file, visible
+    from napari_openhcs.functions.custom_files import (
+        difference,
+        lines_of,
+        outline_of,
+        read_file,
+        visible,
+    )
 
     file = read_file(path)
     out = console()
     changes = difference(file)
     lines: Iterable[str] = changes or (
-        f"{number:4}  {line}" for number, line in enumerate(file.text.splitlines(), start=1)
+        f"{number:4}  {line}" for number, line in enumerate(lines_of(file.text), start=1)
     )
     for line in lines:
         out.print(visible(line), markup=False, highlight=False)

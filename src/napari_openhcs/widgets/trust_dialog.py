@@ -20,6 +20,7 @@ from napari_openhcs.functions.custom_files import (
     FileState,
     State,
     difference,
+    lines_of,
     trust_file,
     visible,
 )
@@ -128,7 +129,7 @@ class TrustDialog(QDialog):
         else:
             lines = [
                 f"{number:4}  {visible(line)}"
-                for number, line in enumerate(self.state.file.text.splitlines(), start=1)
+                for number, line in enumerate(lines_of(self.state.file.text), start=1)
             ]
             self._highlighter = PythonHighlighter(document, palette.faint, palette.good)
         self.text.setPlainText("\n".join(lines))

@@ -51,6 +51,12 @@ def test_unreadable_too_long_and_not_utf8(folder: Path) -> None:
     assert "cannot be read" in read_file(folder / "gone.py").problem
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.py")
+    assert "no file" in read_file(folder / "pipe.py").problem
+
+
 def test_of_two_files_of_one_name_the_first_counts(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

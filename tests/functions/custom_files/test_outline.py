@@ -34,6 +34,13 @@ def test_a_decorated_function_is_found_however_it_is_imported(head: str, mark: s
     assert outline.statements == ()
 
 
+def test_what_a_function_imports_inside_hides_no_decorator() -> None:
+    head = "from napari_openhcs.memory_types.decorators import torch\n"
+    outline = outline_of(head + "@torch\ndef f(image):\n    import torch\n    return image\n")
+    assert [item.name for item in outline.functions] == ["f"]
+    assert outline.statements == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -74,6 +81,44 @@ def test_what_runs_at_once_is_named_and_what_does_not_is_not() -> None:
     assert outline.statements[0][1] == "os.remove('x')"
     assert outline.imports == ("napari_openhcs.memory_types.decorators", "os", "sys")
     assert "line 6: os.remove('x')" in "\n".join(outline.facts())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x: print(1)): pass",
+        "def f(*x: print(1)): pass",
+        "def f() -> print(1): pass",
+        "@np_function(print(1))\ndef f(x): pass",
+        "@np_function([print(1) for _ in 'a'])\ndef f(x): pass",
+        "class A(print(1)):\n    'text'",
+        "class A(metaclass=print):\n    'text'",
+        "class A:\n    import os",
+        "class A:\n    b: print(1) = 2",
+        "import sys\nsys.path = []",
+        "import sys\nsys.modules['os'] = None",
+        "a, b[print(1)] = 1, 2",
+        "a: print(1) = 2",
+        "def np_function(f): print(f)\n@np_function\ndef g(x): pass",
+        "from elsewhere import np_function\n@np_function\ndef g(x): pass",
+        "for np_function in [print]: pass\n@np_function\ndef g(x): pass",
+    ],
+)
+def test_what_runs_inside_a_definition_or_an_assignment_is_named(text: str) -> None:
+    assert outline_of(MARK + text + "\n").statements
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x: 'np.ndarray', *y: tuple[int, ...] | None) -> np.ndarray: pass",
+        "@np_function(kind=Kind.MASK, limits={'a': (0, None)})\ndef f(x): pass",
+        "class A(Base, Generic[T]):\n    a: int = 1\n    def m(self): print(1)",
+        "a = b = -1\n(c, d) = (1, 2)\ne: list[int] = [3]",
+    ],
+)
+def test_what_only_defines_is_not_named(text: str) -> None:
+    assert outline_of(MARK + text + "\n").statements == ()
 
 
 def test_hidden_characters_are_named() -> None:

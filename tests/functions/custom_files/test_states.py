@@ -20,6 +20,7 @@ from napari_openhcs.functions.custom_files import (
     difference,
     distrust,
     file_states,
+    lines_of,
     read_file,
     trust_file,
     visible,
@@ -142,6 +143,22 @@ def test_a_copy_that_was_edited_is_compared_with_what_was_trusted_elsewhere(
     mine.write_text(mine.read_text() + "# edited\n")
     assert file_states()[0].state is State.CHANGED
     assert "+# edited" in difference(read_file(mine))
+
+
+def test_a_comment_that_becomes_code_is_shown_as_edited(mine: Path) -> None:
+    text = mine.read_text() + "# note \x1cprint(1)\n"
+    mine.write_text(text)
+    trust(mine)
+    mine.write_text(text.replace("\x1c", "\n") + "# edited\n")
+    assert "+print(1)" in difference(read_file(mine))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [("", []), ("a", ["a"]), ("a\r\nb\rc\n\nd\n", ["a", "b", "c", "", "d"]), ("a\x0cb\u2028c", 1)],
+)
+def test_lines_end_where_python_ends_them(text: str, lines: list[str] | int) -> None:
+    assert lines_of(text) == ([text] if lines == 1 else lines)
 
 
 def test_a_newly_trusted_edit_is_what_runs(mine: Path) -> None:

@@ -27,7 +27,7 @@ from napari_openhcs.functions.custom_files.files import (
     user_folder,
 )
 from napari_openhcs.functions.custom_files.outline import Outline, outline_of
-from napari_openhcs.functions.custom_files.shown import difference, visible
+from napari_openhcs.functions.custom_files.shown import difference, lines_of, visible
 from napari_openhcs.functions.custom_files.states import (
     FileState,
     State,
@@ -58,6 +58,7 @@ __all__ = [
     "folders",
     "is_trusted",
     "last_trusted",
+    "lines_of",
     "new_file",
     "outline_of",
     "read_file",

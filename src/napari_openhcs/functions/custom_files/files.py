@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import keyword
 import os
+import stat
 import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
@@ -212,7 +213,11 @@ def read_file(path: str | os.PathLike[str]) -> CustomFile:
     """Read a file; nothing is raised, what is wrong with it is its `problem`."""
     target = Path(path).expanduser().absolute()
     try:
-        if target.stat().st_size > MAX_BYTES:
+        found = target.stat()
+        if not stat.S_ISREG(found.st_mode):
+            # Reading a pipe would wait for whoever writes into it.
+            return _broken(target, f"{target} cannot be read (it is a folder or a pipe, no file).")
+        if found.st_size > MAX_BYTES:
             return _broken(
                 target, f"{target} has more than {MAX_BYTES:,} bytes: split it into smaller files."
             )

@@ -115,17 +115,38 @@ def outline_of(text: str) -> Outline:
 
 
 def _imported_names(tree: ast.Module) -> dict[str, str]:
-    """Map each name that an import binds to the full name it stands for."""
+    """Map each name that an import of the module binds to the full name it stands for.
+
+    A name that is bound more than once, to different things, stands for nothing known; what
+    functions import or bind inside is theirs alone.
+    """
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            for alias in node.names:
-                names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                root = alias.name.partition(".")[0]
-                names[alias.asname or root] = alias.name if alias.asname else root
+
+    def bind(name: str, full: str) -> None:
+        names[name] = full if names.get(name, full) == full else ""
+
+    for node in _in_module(tree):
+        match node:
+            case ast.ImportFrom(level=0):
+                for alias in node.names:
+                    bind(alias.asname or alias.name, f"{node.module}.{alias.name}")
+            case ast.Import():
+                for alias in node.names:
+                    root = alias.name.partition(".")[0]
+                    bind(alias.asname or root, alias.name if alias.asname else root)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                bind(node.name, "")
+            case ast.Name(ctx=ast.Store()):
+                bind(node.id, "")
     return names
+
+
+def _in_module(tree: ast.AST) -> Iterator[ast.AST]:
+    """Iterate over the nodes of a module that are in no function or class of it."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield from _in_module(node)
 
 
 def _is_mark(node: ast.expr, names: dict[str, str]) -> bool:
@@ -158,34 +179,76 @@ def _modules(tree: ast.Module) -> tuple[str, ...]:
 def _statements(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Iterate over what runs at once: all but imports, definitions, texts and plain constants.
 
-    A definition counts where other decorators than this package's, defaults that are no
-    literals, or the statements of a class run with it.
+    A definition counts where anything but this package's decorators, literals and plain names
+    runs with it: in its decorators, defaults, annotations or bases, or in a class's body.
     """
     names = _imported_names(tree)
     for node in tree.body:
-        match node:
-            case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
-                continue
-            case ast.FunctionDef() | ast.AsyncFunctionDef() if _is_quiet(node, names):
-                continue
-            case ast.ClassDef(decorator_list=[]) if all(
-                isinstance(item, ast.FunctionDef) and _is_quiet(item, names)
+        if not _is_still(node, names):
+            yield node.lineno, ast.unparse(node).partition("\n")[0]
+
+
+def _is_still(node: ast.stmt, names: dict[str, str]) -> bool:
+    """Whether a statement runs nothing that a person should know of before."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()) | ast.Pass():
+            return True
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return _is_quiet(node, names)
+        case ast.ClassDef(decorator_list=[], keywords=[]):
+            bases = all(_only_names(base) for base in node.bases)
+            return bases and all(
+                not isinstance(item, ast.Import | ast.ImportFrom) and _is_still(item, names)
                 for item in node.body
-                if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
-            ):
-                continue
-            case ast.Assign(value=value) if _is_constant(value):
-                continue
-            case ast.AnnAssign(value=value) if value is None or _is_constant(value):
-                continue
-        yield node.lineno, ast.unparse(node).partition("\n")[0]
+            )
+        case ast.Assign():
+            return _is_constant(node.value) and all(map(_is_name, node.targets))
+        case ast.AnnAssign():
+            value = node.value is None or _is_constant(node.value)
+            return value and _is_name(node.target) and _only_names(node.annotation)
+    return False
+
+
+def _is_name(target: ast.expr) -> bool:
+    """Whether assigning to a target binds names and no more: an item or attribute runs code."""
+    if isinstance(target, ast.Tuple | ast.List):
+        return all(map(_is_name, target.elts))
+    return isinstance(target, ast.Name)
+
+
+_PLAIN = (
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.List, ast.BinOp),
+    *(ast.BitOr, ast.expr_context),
+)
+"""What types are written with: ``np.ndarray | None``, ``tuple[int, ...]``."""
+
+
+def _only_names(node: ast.expr) -> bool:
+    """Whether an annotation or a base is written as types are, without a call."""
+    return all(isinstance(item, _PLAIN) for item in ast.walk(node))
 
 
 def _is_quiet(node: ast.FunctionDef | ast.AsyncFunctionDef, names: dict[str, str]) -> bool:
     """Whether defining a function runs nothing but this package's decorators."""
+    taken = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    more = (item for item in (node.args.vararg, node.args.kwarg) if item is not None)
+    types = (node.returns, *(item.annotation for item in (*taken, *more)))
     defaults = (*node.args.defaults, *(item for item in node.args.kw_defaults if item is not None))
-    return all(_is_mark(item, names) for item in node.decorator_list) and all(
-        _is_constant(item) for item in defaults
+    return (
+        all(_is_mark(item, names) and _takes_no_call(item) for item in node.decorator_list)
+        and all(_is_constant(item) for item in defaults)
+        and all(item is None or _only_names(item) for item in types)
+    )
+
+
+def _takes_no_call(mark: ast.expr) -> bool:
+    """Whether what a decorator is given runs nothing: literals and names, such as ``Kind.MASK``."""
+    given = (
+        (*mark.args, *(item.value for item in mark.keywords)) if isinstance(mark, ast.Call) else ()
+    )
+    unsafe = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp, ast.GeneratorExp, ast.SetComp)
+    return not any(
+        isinstance(part, (*unsafe, ast.DictComp)) for item in given for part in ast.walk(item)
     )
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 
 from napari_openhcs.functions.custom_files.files import CustomFile
 from napari_openhcs.functions.custom_files.trust import last_trusted
 
-__all__ = ["difference", "visible"]
+__all__ = ["difference", "lines_of", "visible"]
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as Python has them: no other character begins a new one."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def visible(text: str) -> str:
@@ -31,6 +38,6 @@ def difference(file: CustomFile) -> tuple[str, ...]:
     if before is None:
         return ()
     name = file.path.name
-    old, new = before.text.splitlines(), file.text.splitlines()
+    old, new = lines_of(before.text), lines_of(file.text)
     names = (f"{name} as trusted", f"{name} as it is")
     return tuple(difflib.unified_diff(old, new, *names, lineterm=""))
