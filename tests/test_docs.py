@@ -6,11 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from napari_openhcs.cli import main
+from napari_openhcs.functions.registry import specs
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -36,6 +38,21 @@ def test_the_readme_s_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "nuclei.csv").is_file()
     (script,) = (line for line in commands if line.startswith("python "))
     subprocess.run([sys.executable, *shlex.split(script)[1:]], capture_output=True, check=True)
+
+
+def test_the_page_of_functions_has_the_numbers_of_the_catalogues() -> None:
+    page = (README.parent / "docs" / "functions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+?) \| (\d+) \| [^|]*(?:own|adapter)", page, flags=re.MULTILINE)
+    names = {
+        "napari-openhcs": "native",
+        "scikit-image": "skimage",
+        "scipy.ndimage": "scipy_ndimage",
+        "dm-pix": "dm_pix",
+        "CuPy": "cupyx",
+        "cuCIM": "cucim",
+    }
+    told = {names.get(first := name.split()[0], first): int(number) for name, number in rows}
+    assert told == dict(Counter(spec.library for spec in specs().values()))
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:
