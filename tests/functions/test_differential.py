@@ -244,6 +244,7 @@ def test_a_sample_equals_its_library(library: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("library", "category"), LISTED)
 def test_every_function_equals_its_library(library: str, category: str) -> None:
     chosen = [spec for spec in usable(library) if spec.category == category]
