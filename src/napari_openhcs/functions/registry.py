@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_openhcs.axes import VALID_MEMORY_TYPES
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError
@@ -21,7 +21,9 @@ from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.libraries.base import import_function, signature_text
 from napari_openhcs.functions.search import SearchIndex
 from napari_openhcs.functions.spec import FunctionSpec
-from napari_openhcs.plan import FunctionPlan
+
+if TYPE_CHECKING:
+    from napari_openhcs.plan import FunctionPlan
 
 __all__ = [
     "FUNC_REGISTRY",

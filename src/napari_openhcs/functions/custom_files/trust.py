@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -125,6 +124,9 @@ def write_document(path: Path, document: Any) -> None:
     OpenHCSError
         It cannot be written.
     """
+    # Written seldom, and this module is imported whenever functions are listed.
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
