@@ -2,7 +2,8 @@
 
 Arrays to be connected come first, then what has no default.  In a long form the
 parameters that hardly anybody changes are folded away under "more", unless one of them
-was changed or has a problem.
+was changed or has a problem
+(:func:`~napari_openhcs.widgets.parameter_text.in_order`).
 """
 
 from __future__ import annotations
@@ -18,36 +19,10 @@ from napari_openhcs.plan import Problem
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.form_fields import literal_text
 from napari_openhcs.widgets.form_row import RESET_WIDTH, Row, WireRow, same
+from napari_openhcs.widgets.parameter_text import in_order
 from napari_openhcs.widgets.style import caption, ignore_wheel, tool_button
 
 __all__ = ["CallForm", "first_value"]
-
-MOST_ROWS = 8
-"""Rows of a form before the rarely changed ones are folded away."""
-
-RARELY_CHANGED = frozenset(
-    {
-        "border_type",
-        "border_value",
-        "cache",
-        "clip",
-        "cval",
-        "dtype",
-        "eps",
-        "map_rotation",
-        "mode",
-        "order",
-        "padding_mode",
-        "prefilter",
-        "preserve_range",
-        "random_state",
-        "rng",
-        "spacing",
-        "tol",
-        "truncate",
-    }
-)
-"""Names, across libraries, of what the function's default serves nearly always."""
 
 
 def first_value(spec: ParameterSpec, call: FunctionCall) -> Any:
@@ -92,9 +67,13 @@ class CallForm(QWidget):
         if spec is None:
             self._add_unknown(call)
             return
-        for parameter in spec.array_parameters:
+        arrays, often, rare = in_order(spec)
+        for parameter in arrays:
             self._add_wire(parameter)
-        self._add_rows(spec.form_parameters, call)
+        for parameter in often:
+            self._add_row(parameter, call)
+        if rare:
+            self._fold(rare, call)
         if not spec.parameters:
             self._grid.addWidget(caption("This function has no parameters."), 0, 0, 1, 3)
         ignore_wheel(self)
@@ -125,24 +104,13 @@ class CallForm(QWidget):
         text = f"{call.function} is not a function known here. Its parameters are kept"
         self._grid.addWidget(caption(f"{text}: {known}." if known else f"{text}."), 0, 0, 1, 3)
 
-    def _add_rows(self, parameters: tuple[ParameterSpec, ...], call: FunctionCall) -> None:
-        """Add a row each, required ones first; the rarely changed of a long form last."""
-        long = len(parameters) + len(self._wire_rows) > MOST_ROWS
-        rare = [
-            item
-            for item in parameters
-            if long and item.name in RARELY_CHANGED and not item.required
-        ]
-        often = [item for item in parameters if item not in rare]
-        for parameter in sorted(often, key=lambda item: not item.required):
-            self._add_row(parameter, call)
-        if not rare:
-            return
+    def _fold(self, parameters: tuple[ParameterSpec, ...], call: FunctionCall) -> None:
+        """Add rows that show only when asked for, unless one of them was changed."""
         self.more = tool_button("", "", checkable=True)
         self.more.setAutoRaise(True)
         self.more.toggled.connect(self.unfold)
         self._grid.addWidget(self.more, self._grid.rowCount(), 0, 1, 3)
-        self._folded = [self._add_row(parameter, call) for parameter in rare]
+        self._folded = [self._add_row(parameter, call) for parameter in parameters]
         self.unfold(any(row.spec.name in call.parameters for row in self._folded))
 
     def _add_row(self, spec: ParameterSpec, call: FunctionCall) -> Row:

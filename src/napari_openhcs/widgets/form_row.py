@@ -6,7 +6,6 @@ drop-down of the steps and channels that can be connected.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,26 +14,11 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 from napari_openhcs.functions.spec import ParameterSpec
 from napari_openhcs.plan import Problem
 from napari_openhcs.widgets.elided import ElidedBox, ElidedLabel
-from napari_openhcs.widgets.form_fields import Field, literal_text, make_field
+from napari_openhcs.widgets.form_fields import Field, make_field
+from napari_openhcs.widgets.parameter_text import help_line, label_text, parameter_help
 from napari_openhcs.widgets.style import escape, ignore_wheel, tool_button
 
-__all__ = ["Row", "WireRow", "label_text", "parameter_help", "same"]
-
-WORDS = {
-    "cval": "value outside",
-    "ddof": "lost degrees of freedom",
-    "inv": "invert",
-    "max_num_iter": "most iterations",
-    "max_val": "maximum value",
-    "min_val": "minimum value",
-    "n_bins": "bins",
-    "nbins": "bins",
-    "num_iter": "iterations",
-    "std": "standard deviation",
-    "thresh": "threshold",
-    "tol": "tolerance",
-}
-"""Words for names that libraries abbreviate; the tool tip has the name of the script."""
+__all__ = ["RESET_WIDTH", "Row", "WireRow", "same"]
 
 MOST_LABEL = 148
 """Width in px a label may take, so that the field keeps more than half of a narrow dock."""
@@ -43,53 +27,6 @@ RESET_WIDTH = 22
 
 INDENT = 4
 """Width in px by which the theme indents running text."""
-
-
-def label_text(spec: ParameterSpec) -> str:
-    """Return a parameter's name in words, with its unit."""
-    words = WORDS.get(spec.name) or spec.name.replace("_", " ").strip()
-    words = re.sub(r"(?<=[a-z]{2})(?=\d)", " ", words)
-    return f"{words} ({spec.unit})" if spec.unit else words
-
-
-def limits_text(spec: ParameterSpec) -> str:
-    """Return the limits of a number, such as ``0 to 1`` or ``≥ 0``; empty without any."""
-    low = "" if spec.minimum is None else f"{spec.minimum:g}"
-    high = "" if spec.maximum is None else f"{spec.maximum:g}"
-    if low and high:
-        return f"{low} to {high}"
-    return f"≥ {low}" if low else (f"≤ {high}" if high else "")
-
-
-def plain_help(spec: ParameterSpec) -> str:
-    """Return what the documentation says of a parameter, without its markup."""
-    text = " ".join(spec.help.replace("`", "").split())
-    # A sentence that leads to a formula or list that is not here.
-    return re.sub(r"(?:^|(?<=\. ))[^.]*::?$", "", text).strip()
-
-
-def parameter_help(spec: ParameterSpec) -> str:
-    """Return what a parameter is and what the documentation says of it, as rich text."""
-    kind = spec.type if spec.kind is None else f"{spec.kind} array"
-    facts = [kind + (f", {spec.unit}" if spec.unit else "")]
-    if spec.required:
-        facts.append("required")
-    else:
-        facts.append(f"default {literal_text(spec.default)}")
-    if limits_text(spec):
-        facts.append(limits_text(spec))
-    about = plain_help(spec)
-    about = f"<br>{escape(about)}" if about else ""
-    return f"<b>{spec.name}</b> ({escape(', '.join(facts))}){about}"
-
-
-def help_line(spec: ParameterSpec) -> str:
-    """Return the line below a field: limits, and what the parameter means."""
-    parts = [limits_text(spec), plain_help(spec)]
-    if spec.type == "array":
-        kind = f"{spec.kind}" if spec.kind else "any image"
-        parts[0] = kind + ("" if spec.required else ", may stay unconnected")
-    return " · ".join(part for part in parts if part)
 
 
 class _Line:

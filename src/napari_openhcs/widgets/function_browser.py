@@ -258,6 +258,9 @@ class FunctionBrowser(QWidget):
         self.add_button.setEnabled(bool(name or state))
         self.add_button.setText("Add to pipeline" if state is None else "Show the file…")
         if name:
+            # A browser's own dark blue cannot be read on a dark theme.
+            color = palette_of(self._viewer).text.name()
+            self.card.document().setDefaultStyleSheet(f"a {{ color: {color}; }}")
             self.card.setHtml(function_card(get_spec(name)))
         elif state is not None:
             self.card.setHtml(file_card(state))

@@ -7,7 +7,7 @@ import base64
 from napari_openhcs.functions.pictures import before_and_after
 from napari_openhcs.functions.registry import install_command, is_available
 from napari_openhcs.functions.spec import FunctionSpec
-from napari_openhcs.widgets.form_row import parameter_help
+from napari_openhcs.widgets.parameter_text import in_order, parameter_help
 from napari_openhcs.widgets.style import escape
 
 __all__ = ["function_card", "speed_class"]
@@ -15,27 +15,46 @@ __all__ = ["function_card", "speed_class"]
 
 def function_card(spec: FunctionSpec) -> str:
     """Return summary, pictures, contract, pixel types, speed and parameters of a function."""
-    kinds = " or ".join(str(kind) for kind in spec.input_kinds)
-    lines = [
-        f"<b>{escape(spec.id)}</b>",
-        escape(spec.summary),
-        f"{kinds} to {spec.output_kind}, {_contract(spec)}; {spec.memory_type_in}"
-        + ("" if spec.memory_type_in == spec.memory_type_out else f" to {spec.memory_type_out}"),
-    ]
+    module, _, name = spec.id.rpartition(".")
+    lines = [f"<b>{escape(name)}</b> <small>from {escape(module)}</small>", escape(spec.summary)]
     if not is_available(spec):
-        lines.insert(2, f"Not installed here: <code>{escape(install_command(spec))}</code>")
+        lines.append(f"Not installed here: <code>{escape(install_command(spec))}</code>")
+    text = "<br>".join(lines) + _pictures(spec) + "<br>".join(_facts(spec)) + _parameters(spec)
+    if spec.doc_url:
+        text += f"<a href='{spec.doc_url}'>Documentation of {escape(spec.library)}</a>"
+    return text
+
+
+def _facts(spec: FunctionSpec) -> list[str]:
+    """Return lines on contract, memory, pixel types and speed."""
+    kinds = " or ".join(str(kind) for kind in spec.input_kinds)
+    memory = spec.memory_type_in
+    if spec.memory_type_out != memory:
+        memory = f"{memory} to {spec.memory_type_out}"
+    lines = [f"{kinds} to {spec.output_kind}, {_contract(spec)}; {memory}"]
     if spec.dtypes:
         pairs = ", ".join(f"{given} → {got}" for given, got in spec.dtypes.items())
         lines.append(f"Pixel types: {pairs}")
     if spec.seconds_per_megapixel is not None:
         lines.append(f"Speed: {speed_class(spec.seconds_per_megapixel)}")
-    text = "<br>".join(lines) + _pictures(spec)
-    if spec.parameters:
-        names = "".join(f"<li>{parameter_help(item)}</li>" for item in spec.parameters)
-        text += f"Parameters:<ul style='margin-left:-24px'>{names}</ul>"
-    if spec.doc_url:
-        text += f"<a href='{spec.doc_url}'>Documentation of {escape(spec.library)}</a>"
-    return text
+    return lines
+
+
+def _parameters(spec: FunctionSpec) -> str:
+    """Return the parameters in the order of the form, each with its help below it."""
+    arrays, often, rare = in_order(spec)
+    parts = (
+        ("To be connected", arrays),
+        ("Parameters", often),
+        ("Rarely changed", rare),
+        ("Filled in from the plate", spec.fact_parameters),
+    )
+    return "".join(
+        f"<p style='margin:6px 0 2px 0'>{title}</p>"
+        + "".join(f"<p style='margin:2px 0 2px 10px'>{parameter_help(item)}</p>" for item in items)
+        for title, items in parts
+        if items
+    )
 
 
 def speed_class(seconds_per_megapixel: float) -> str:
