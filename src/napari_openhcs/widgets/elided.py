@@ -22,7 +22,10 @@ from qtpy.QtWidgets import (
 
 from napari_openhcs.widgets.style import escape
 
-__all__ = ["ElidedBox", "ElidedLabel"]
+__all__ = ["INDENT", "ElidedBox", "ElidedLabel"]
+
+INDENT = 4
+"""Width in px by which the theme indents running text."""
 
 LEAST_LABEL = 72
 """Width in px below which a label is of no use."""

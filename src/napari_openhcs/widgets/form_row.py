@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_openhcs.functions.spec import ParameterSpec
 from napari_openhcs.plan import Problem
-from napari_openhcs.widgets.elided import ElidedBox, ElidedLabel
+from napari_openhcs.widgets.elided import INDENT, ElidedBox, ElidedLabel
 from napari_openhcs.widgets.form_fields import Field, make_field
 from napari_openhcs.widgets.parameter_text import help_line, label_text, parameter_help
 from napari_openhcs.widgets.style import escape, ignore_wheel, tool_button
@@ -24,9 +24,6 @@ MOST_LABEL = 148
 """Width in px a label may take, so that the field keeps more than half of a narrow dock."""
 
 RESET_WIDTH = 22
-
-INDENT = 4
-"""Width in px by which the theme indents running text."""
 
 
 class _Line:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_openhcs.functions.registry import install_command, is_available
 from napari_openhcs.functions.spec import FunctionSpec
@@ -20,7 +20,7 @@ from napari_openhcs.pipeline.wiring import spec_of
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.bridge import listen, session_of
 from napari_openhcs.widgets.call_form import CallForm, first_value
-from napari_openhcs.widgets.elided import ElidedLabel
+from napari_openhcs.widgets.elided import INDENT, ElidedLabel
 from napari_openhcs.widgets.step_options import StepOptions
 from napari_openhcs.widgets.style import caption, escape, palette_of, tool_button
 
@@ -117,12 +117,18 @@ class ParameterForm(QWidget):
         spec = spec_of(call.function)
         module, _, name = call.function.rpartition(".")
         where = f" for {key}" if key else ""
-        title = caption(f"<b>{escape(name)}</b>{escape(where)}", wrap=False)
+        title = ElidedLabel(f"{name}{where}")
+        title.setContentsMargins(INDENT, 0, 0, 0)
+        font = title.font()
+        font.setBold(True)
+        title.setFont(font)
         title.setToolTip(_card(spec) if spec else call.function)
         line = QHBoxLayout()
         line.addWidget(title)
         ours = module.startswith("napari_openhcs.")
         source = ElidedLabel("" if ours or not module else f"from {module}", faint=True)
+        # It takes what the name leaves.
+        source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         source.setToolTip(call.function)
         line.addWidget(source, 1)
         if first:
