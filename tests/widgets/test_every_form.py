@@ -13,11 +13,13 @@ import pytest
 pytest.importorskip("napari")
 
 from napari.qt import get_stylesheet
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_openhcs.functions.catalogue import CATALOGUES
-from napari_openhcs.functions.registry import specs
+from napari_openhcs.functions.registry import get_spec, specs
 from napari_openhcs.pipeline import Pipeline
+from napari_openhcs.pipeline.wiring import suggested_step
 from napari_openhcs.sample_data import write_sample_plate
 from napari_openhcs.session import Session
 from napari_openhcs.widgets import form_row
@@ -52,8 +54,9 @@ def form(qapp):
 def show(form, function):
     """Show the form of a function as the only step, with all its rows."""
     session = form._session
-    session.set_pipeline(Pipeline())
-    session.add_function(function)
+    step = suggested_step(Pipeline(), get_spec(function), 0, None)
+    session.set_pipeline(Pipeline([step]))
+    session.select_step(0)
     call = form.calls[0]
     call.unfold()
     return call, session.pipeline
@@ -148,24 +151,26 @@ def test_every_form_is_whole_true_and_within_the_dock(form, library):
 def test_a_fault_would_be_found(form, monkeypatch):
     """The check above can fail: another value, a field that is hidden or too wide are named."""
     name = "skimage.filters.gaussian"
+
+    def anew():
+        form._session.set_pipeline(Pipeline())
+        return faults(form, name)
+
     make = form_row.make_field
     monkeypatch.setattr(
         form_row, "make_field", lambda spec, value: make(spec, value if value else 7.0)
     )
     monkeypatch.setattr(form_row.Row, "show_value", lambda *_: None)
-    assert f"{name}: cval: gives 7.0 for 0" in faults(form, name)
+    assert f"{name}: cval: gives 7.0 for 0" in anew()
     monkeypatch.undo()
     monkeypatch.setattr(form_row.Row, "set_helped", lambda self, _: self.field.widget.hide())
-    assert f"{name}: sigma: is hidden" in faults(form, name)
+    assert f"{name}: sigma: is hidden" in anew()
     monkeypatch.undo()
-    make = ParameterForm._build
-
-    def wide(self, index, calls):
-        make(self, index, calls)
-        self.calls[0].rows["sigma"].field.widget.setMinimumWidth(400)
-
-    monkeypatch.setattr(ParameterForm, "_build", wide)
-    assert any("px of width" in fault for fault in faults(form, name))
+    monkeypatch.setattr(form_row, "MOST_LABEL", 400)
+    monkeypatch.setattr(form_row.ElidedLabel, "minimumSizeHint", lambda self: QSize(400, 20))
+    assert any("px of width" in fault for fault in anew())
+    monkeypatch.undo()
+    assert anew() == []
 
 
 LONG = [

@@ -121,6 +121,33 @@ def test_an_optional_value_can_be_none_again() -> None:
     assert told == [1, None]
 
 
+@pytest.mark.parametrize(
+    ("default", "step"), [(1.0, 0.1), (0.001, 0.0001), (50.0, 1.0), (4095.0, 100.0), (0.0, 0.1)]
+)
+def test_a_step_is_a_tenth_of_the_magnitude(default: float, step: float) -> None:
+    field = make_field(ParameterSpec(name="x", type="float", default=default), default)
+    assert field.widget.singleStep() == pytest.approx(step)
+
+
+def test_a_tiny_number_is_written_with_its_exponent() -> None:
+    field = make_field(ParameterSpec(name="x", type="float", default=1e-10), 1e-10)
+    assert field.widget.text() == "1e-10"
+
+
+def test_help_comes_back_when_a_line_was_mended() -> None:
+    field = make_field(ParameterSpec(name="x", type="literal", default=None), None)
+    field.explain("what it means")
+    assert field.widget.text() == ""
+    field.widget.textEdited.emit("")
+    assert field.widget.toolTip() == "what it means"
+    field.widget.setText("(1,")
+    field.widget.textEdited.emit("(1,")
+    assert "is not a value" in field.widget.toolTip()
+    field.widget.setText("(1, 2)")
+    field.widget.textEdited.emit("(1, 2)")
+    assert field.widget.toolTip() == "what it means"
+
+
 def test_a_footprint_is_a_shape_and_a_radius() -> None:
     told: list[object] = []
     spec = ParameterSpec(name="x", type="footprint", required=True, suggested=("disk", 3))

@@ -40,3 +40,24 @@ def test_a_table_is_explained_without_pictures():
 )
 def test_speed_in_words(seconds, expected):
     assert speed_class(seconds) == expected
+
+
+def test_parameters_stand_in_the_order_of_the_form_and_facts_apart():
+    card = function_card(get_spec("napari_openhcs.functions.stitching.stitch_fields"))
+    places = [card.index(word) for word in ("To be connected", "Parameters", "Filled in from")]
+    assert places == sorted(places)
+    assert card.index("<b>positions</b>") > places[2]
+    long = function_card(get_spec("skimage.transform.swirl"))
+    assert long.index("<b>radius</b>") < long.index("Rarely changed") < long.index("<b>cval</b>")
+
+
+def test_the_link_can_be_read_in_a_dark_theme(qtbot, monkeypatch):
+    from napari_openhcs.session import Session
+    from napari_openhcs.widgets.function_browser import FunctionBrowser
+
+    browser = FunctionBrowser(session=Session())
+    qtbot.addWidget(browser)
+    browser.search_box.setText("skimage.filters.gaussian")
+    browser.refresh()
+    assert "a { color: #f0f1f2; }" in browser.card.document().defaultStyleSheet()
+    assert "color:#f0f1f2" in browser.card.toHtml().rpartition("<a ")[2]

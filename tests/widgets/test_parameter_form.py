@@ -9,6 +9,8 @@ pytest.importorskip("napari")
 from qtpy.QtWidgets import QLabel
 
 from napari_openhcs.pipeline import FunctionStep, Pipeline
+from napari_openhcs.plan import Problem
+from napari_openhcs.session import Session
 from napari_openhcs.widgets.parameter_form import ParameterForm
 
 pytestmark = pytest.mark.window
@@ -111,3 +113,66 @@ def test_a_value_of_any_form_that_a_script_sets_is_shown(form, session, value):
     session.reset_parameter(0, "sigma")
     assert row.field.get() == 1.0
     assert session.pipeline[0].func.parameters == {}
+
+
+LONG = "skimage.transform.swirl"
+
+
+@pytest.fixture
+def real(qtbot):
+    """A form on the real registry."""
+    form = ParameterForm(session=Session())
+    form.resize(340, 300)
+    qtbot.addWidget(form)
+    form.show()
+    return form
+
+
+def test_what_is_rarely_changed_is_folded_away_and_unfolds(real):
+    real._session.add_function(LONG)
+    call = real.calls[0]
+    assert call.more.text() == "▸ 5 more"
+    assert "value outside" in call.more.toolTip()
+    assert call.rows["strength"].field.widget.isVisible()
+    assert not call.rows["cval"].field.widget.isVisible()
+    call.more.click()
+    assert call.rows["cval"].field.widget.isVisible()
+    assert call.more.text() == "▾ Fewer"
+    call.more.click()
+    assert not call.rows["cval"].field.widget.isVisible()
+
+
+def test_a_changed_value_or_a_problem_is_never_folded_away(real):
+    session = real._session
+    session.add_function(LONG)
+    session.set_parameter(0, "cval", 2.0)
+    assert real.calls[0].rows["cval"].field.widget.isVisible()
+    session.add_function(LONG)
+    call = real.calls[0]
+    assert not call.rows["cval"].field.widget.isVisible()
+    problem = Problem("error", "cval is too large", step=1, parameter="cval")
+    call.refresh(session.pipeline[1].func, (problem,), "#ff0000")
+    assert call.rows["cval"].field.widget.isVisible()
+    assert "cval is too large" in call.rows["cval"].label.toolTip()
+
+
+def test_a_short_form_explains_every_field_a_long_one_when_asked(real):
+    session = real._session
+    session.add_function("napari_openhcs.functions.mask.erode_mask")
+    row = next(iter(real.calls[0].rows.values()))
+    assert row.help.isVisible()
+    assert row.help.text()
+    session.add_function("skimage.segmentation.chan_vese")
+    row = real.calls[0].rows["mu"]
+    assert not row.help.isVisible()
+    real.help_button.click()
+    assert row.help.isVisible()
+    session.add_function("skimage.segmentation.felzenszwalb")
+    assert all(row.help.isVisible() for row in real.calls[0].rows.values())
+
+
+def test_the_title_says_whose_function_it_is(real):
+    real._session.add_function("skimage.filters.gaussian")
+    texts = [label.text() for label in real.findChildren(QLabel)]
+    assert "gaussian" in texts
+    assert "from skimage.filters" in texts

@@ -105,13 +105,13 @@ class CallForm(QWidget):
         self._grid.addWidget(caption(f"{text}: {known}." if known else f"{text}."), 0, 0, 1, 3)
 
     def _fold(self, parameters: tuple[ParameterSpec, ...], call: FunctionCall) -> None:
-        """Add rows that show only when asked for, unless one of them was changed."""
+        """Add rows that show only when asked for."""
         self.more = tool_button("", "", checkable=True)
         self.more.setAutoRaise(True)
         self.more.toggled.connect(self.unfold)
         self._grid.addWidget(self.more, self._grid.rowCount(), 0, 1, 3)
         self._folded = [self._add_row(parameter, call) for parameter in parameters]
-        self.unfold(any(row.spec.name in call.parameters for row in self._folded))
+        self.unfold(False)
 
     def _add_row(self, spec: ParameterSpec, call: FunctionCall) -> Row:
         def edited(value: Any) -> None:
@@ -143,10 +143,11 @@ class CallForm(QWidget):
         for name, row in self.rows.items():
             value = first_value(row.spec, call)
             usual = row.spec.suggested if row.spec.required else row.spec.default
-            row.show_value(value, name in call.parameters and not same(value, usual))
+            changed = name in call.parameters and not same(value, usual)
+            row.show_value(value, changed)
             problem = _first(problems, name)
             row.show_problem(problem, color)
-            if problem is not None and row in self._folded:
+            if row in self._folded and (changed or problem is not None):
                 self.unfold()
         for name, wire in self._wire_rows.items():
             step = self._session.pipeline[self.index]
