@@ -96,6 +96,10 @@ class Story:
         for function in ("skimage.filters.gaussian",):
             self.session.add_function(function)
         self.settle()
+        form = self.workbench.editor.form
+        form.help_button.click()
+        form.grab().save(str(PICTURES / "form.png"))
+        form.help_button.click()
         browser = self.workbench.editor.browse()
         browser.search_box.setText("split touching nuclei")
         self.settle()

@@ -116,7 +116,9 @@ def test_an_optional_value_can_be_none_again() -> None:
     field = make_field(ParameterSpec(name="x", type="int", optional=True), None)
     assert isinstance(field, OptionalField)
     field.changed.connect(told.append)
+    assert (field._check.text(), field._inner.widget.isHidden()) == ("not set", True)
     field._check.setChecked(True)
+    assert (field._check.text(), field._inner.widget.isHidden()) == ("", False)
     field._check.setChecked(False)
     assert told == [1, None]
 

@@ -290,6 +290,8 @@ class OptionalField(Field):
         self._inner = inner
         layout.addWidget(self._check)
         layout.addWidget(inner.widget, 1)
+        # As high without the inner field, so that no row moves when it is set.
+        box.setMinimumHeight(inner.widget.sizeHint().height())
         super().__init__(box, value)
         self._check.toggled.connect(self._toggled)
         inner.changed.connect(self._edited)
@@ -299,8 +301,13 @@ class OptionalField(Field):
         self._inner.explain(tip)
 
     def _toggled(self, checked: bool) -> None:
-        self._inner.widget.setEnabled(checked)
+        self._offer(checked)
         self._edited()
+
+    def _offer(self, set_: bool) -> None:
+        """Show the inner field only while its value counts."""
+        self._check.setText("" if set_ else "not set")
+        self._inner.widget.setVisible(set_)
 
     def can_show(self, value: Any) -> bool:
         """None, or what the inner field can show."""
@@ -308,7 +315,7 @@ class OptionalField(Field):
 
     def _show(self, value: Any) -> None:
         self._check.setChecked(value is not None)
-        self._inner.widget.setEnabled(value is not None)
+        self._offer(value is not None)
         if value is not None:
             self._inner.set(value)
 
