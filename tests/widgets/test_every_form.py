@@ -24,7 +24,7 @@ from napari_openhcs.sample_data import write_sample_plate
 from napari_openhcs.session import Session
 from napari_openhcs.widgets import form_row
 from napari_openhcs.widgets.call_form import first_value
-from napari_openhcs.widgets.form_fields import FloatField, IntField
+from napari_openhcs.widgets.form_fields import FloatField, IntField, OptionalField
 from napari_openhcs.widgets.parameter_form import ParameterForm
 from napari_openhcs.widgets.parameter_text import limits_text
 from napari_openhcs.widgets.window import open_workbench, settle
@@ -112,7 +112,26 @@ def faults(form, function):
     required = {item.name for item in spec.form_parameters if item.required}
     if not set(before[0].func.parameters) <= required:
         found.append(f"{sorted(set(before[0].func.parameters) - required)} passed untouched")
+    found += _faults_when_set(form, call)
     return [f"{function}: {fault}" for fault in found]
+
+
+def _faults_when_set(form, call):
+    """Give every optional value: it must fit, reach the pipeline and go away again."""
+    session = form._session
+    fields = {n: r.field for n, r in call.rows.items() if isinstance(r.field, OptionalField)}
+    before = session.pipeline[0].func.parameters
+    for name, field in fields.items():
+        field._check.setChecked(True)
+        if session.pipeline[0].func.parameters.get(name) is None:
+            yield f"{name} cannot be set"
+    width = form._area.widget().minimumSizeHint().width()
+    if fields and width > VIEWPORT[0]:
+        yield f"needs {width} px of width when all is set"
+    for name in fields:
+        call.rows[name].reset.click()
+    if session.pipeline[0].func.parameters != before:
+        yield "is not as before when all is reset"
 
 
 def _row_faults(spec, name, row, before):
