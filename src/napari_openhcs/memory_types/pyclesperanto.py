@@ -52,7 +52,7 @@ class PyclesperantoMemoryType(MemoryType):
             return super().module
         with warnings.catch_warnings():
             # Where no driver is found it takes its own parts for missing; see `no_device`.
-            warnings.filterwarnings("ignore", "No pyclesperanto backend", RuntimeWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
             return super().module
 
     def is_array(self, value: object) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from napari_openhcs.errors import FunctionUnavailableError
 from napari_openhcs.functions.libraries._pyclesperanto_hints import (
     BUFFERS,
     EXCLUDED,
@@ -58,6 +59,22 @@ class Pyclesperanto(FunctionLibrary):
             function = getattr(module, name)
             if not name.startswith("_") and hasattr(function, "categories"):
                 yield f"pyclesperanto.{name}", function
+
+    def load(self, name: str, version: str) -> Function:
+        """Import and return a function.
+
+        Raises
+        ------
+        FunctionUnavailableError
+            There is no OpenCL device: the library has no functions then.
+        """
+        # It needs NumPy, which listing the functions must not load.
+        from napari_openhcs.memory_types import get_memory_type
+
+        memory_type = get_memory_type(self.memory_type)
+        if not memory_type.devices():
+            raise FunctionUnavailableError(f"{name} cannot run here. {memory_type.no_device()}")
+        return super().load(name, version)
 
     def excluded(self, name: str) -> str:
         """Return why a function is never listed, or an empty text."""
