@@ -16,6 +16,18 @@ from napari_openhcs.functions.segmentation import label_components
 WITHOUT = {
     # Their result on the scene is nothing, or they need more than it has.
 }
+NOTHING = {
+    # The second image of the scene is nowhere darker, and no mask fits the whole pattern.
+    "pyclesperanto.greater",
+    "pyclesperanto.smaller_or_equal",
+    "pyclesperanto.subtract_images",
+    "pyclesperanto.sign",
+    "pyclesperanto.remove_labels_with_map_values_out_of_range",
+    "pyclesperanto.standard_deviation_of_touching_neighbors_map",
+    "scipy.ndimage.binary_hit_or_miss",
+    # More than half of the scene is blobs, and no background is left to compare with.
+    "napari_openhcs.functions.seeds.seeds_from_blobs",
+}
 OTSU = "napari_openhcs.functions.threshold.threshold_otsu"
 
 
@@ -36,6 +48,22 @@ def test_every_function_with_an_image_has_pictures():
         and before_and_after(spec) is None
     }
     assert lacking == set(WITHOUT)
+
+
+def test_what_a_form_shows_first_does_something():
+    blank = set()
+    for spec in specs().values():
+        if not spec.twin and (pictures := before_and_after(spec)):
+            shown = np.asarray(opened(pictures[1]).convert("L"), float)
+            blank |= {spec.id} if shown.std() < 3 else set()
+    assert blank <= NOTHING
+
+
+def test_a_twin_has_the_pictures_of_the_other():
+    spec = get_spec("scipy.ndimage.gaussian_filter")
+    gpu = get_spec("cupyx.scipy.ndimage.gaussian_filter")
+    assert gpu.twin == spec.id
+    assert before_and_after(gpu) == before_and_after(spec)
 
 
 def test_pictures_are_small_and_can_be_read():

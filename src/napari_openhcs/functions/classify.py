@@ -214,7 +214,13 @@ def _inherited(spec: FunctionSpec, twin: FunctionSpec) -> FunctionSpec:
     lacking = [item.name for item in twin.parameters if item.required and item.name not in taken]
     if lacking:
         raise NotEstablished(f"takes no {', '.join(lacking)}, which {twin.id} needs")
-    known = {item.name for item in twin.parameters}
+    known = {item.name: item for item in twin.parameters}
+    # CuPy's docstrings are shorter than SciPy's.
+    parameters = tuple(
+        replace(item, help=item.help or known[item.name].help)
+        for item in spec.parameters
+        if item.name in known
+    )
     return replace(
         spec,
         contract=twin.contract,
@@ -223,7 +229,7 @@ def _inherited(spec: FunctionSpec, twin: FunctionSpec) -> FunctionSpec:
         keeps_kind=twin.keeps_kind,
         ndims=twin.ndims,
         dtypes=twin.dtypes,
-        parameters=tuple(item for item in spec.parameters if item.name in known),
+        parameters=parameters,
         unit_scaled=twin.unit_scaled,
         twin=twin.id,
     )

@@ -25,7 +25,7 @@ from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.functions.catalogue import CATALOGUES
 from napari_openhcs.functions.classify import on_numpy, trial_call
 from napari_openhcs.functions.libraries import LIBRARIES
-from napari_openhcs.functions.registry import get_function, is_available, specs
+from napari_openhcs.functions.registry import get_function, get_spec, is_available, specs
 from napari_openhcs.functions.scene import SIDE, scene_array
 from napari_openhcs.functions.spec import FunctionSpec
 from napari_openhcs.functions.trial import Trial
@@ -164,12 +164,13 @@ def before_and_after(spec: FunctionSpec, folder: Path = CATALOGUES) -> tuple[byt
     -------
     (bytes, bytes) or None
         JPEG or PNG files of at most 96 px; None for functions that give a table,
-        and for those of a library without pictures.
+        and for those of a library without pictures.  A function with a twin has the twin's.
     """
+    shown = get_spec(spec.twin) if spec.twin else spec
     try:
-        with zipfile.ZipFile(_path(spec.library, folder)) as archive:
-            source = archive.read(f"{spec.id}.before").decode()
-            return archive.read(f"before/{source}"), archive.read(spec.id)
+        with zipfile.ZipFile(_path(shown.library, folder)) as archive:
+            source = archive.read(f"{shown.id}.before").decode()
+            return archive.read(f"before/{source}"), archive.read(shown.id)
     except (FileNotFoundError, KeyError):
         return None
 

@@ -86,6 +86,9 @@ def test_is_compared_with_its_twin_when_called(toy, name, works):
     spec = registry.get_spec(name)
     assert spec.twin == name.replace("toygpu", "scipy.ndimage")
     assert spec.contract is registry.get_spec(spec.twin).contract
+    mode = spec.parameter("mode")
+    assert mode is not None
+    assert mode.help == registry.get_spec(spec.twin).parameter("mode").help != ""
     image = trial_array(spec.input_kinds[0], 2, "float32")
     given = {item.name: item.suggested for item in spec.form_parameters if item.required}
     if works:

@@ -124,9 +124,19 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
              choices={"method": ("gaussian", "mean", "median")})),
     (r"filters\.rank\.",
      replace(ON_IMAGE, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"))),
-    (r"filters\.rank\.(threshold|threshold_percentile)$",
+    (r"filters\.rank\.threshold$",
      replace(TO_MASK, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"),
              category="threshold")),
+    # By default these keep everything: all grey values, or what is brighter than the darkest.
+    (r"filters\.rank\.\w+_percentile$",
+     replace(ON_IMAGE, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"),
+             required={"p0": 0.1, "p1": 0.9}, limits={"p0": (0, 1), "p1": (0, 1)})),
+    (r"filters\.rank\.percentile$",
+     replace(ON_IMAGE, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"),
+             required={"p0": 0.5}, limits={"p0": (0, 1)})),
+    (r"filters\.rank\.threshold_percentile$",
+     replace(TO_MASK, arrays={"mask": MASK}, hidden=("shift_x", "shift_y", "shift_z"),
+             category="threshold", required={"p0": 0.5}, limits={"p0": (0, 1)})),
     (r"filters\.gabor$",
      # The other result is the imaginary part.
      replace(ON_IMAGE, required={"frequency": 0.1}, part=0, units={"frequency": "1/px"},
@@ -265,7 +275,16 @@ HINTS: Final[tuple[tuple[str, Hints], ...]] = (
     # Features and restoration.
     (r"feature\.local_binary_pattern$",
      replace(ON_IMAGE, required={"P": 8, "R": 1.0}, ndims=(2,))),
-    (r"feature\.canny$", replace(TO_MASK, arrays={"mask": MASK})),
+    # Shares of the pixels fit every bit depth; the default, a part of the pixel type's range,
+    # finds nothing in a camera's 12 bits.
+    (r"feature\.canny$",
+     replace(TO_MASK, arrays={"mask": MASK},
+             types={"low_threshold": "float", "high_threshold": "float"},
+             required={"use_quantiles": True, "low_threshold": 0.9, "high_threshold": 0.97})),
+    (r"feature\.corner_fast$", replace(ON_IMAGE, required={"threshold": 0.005}, ndims=(2,))),
+    (r"exposure\.adjust_gamma$",
+     # The default leaves the image as it is.
+     replace(ON_IMAGE, required={"gamma": 0.7}, limits={"gamma": (0, None)})),
     # A volume takes minutes with the default window.
     (r"restoration\.denoise_nl_means$", replace(ON_IMAGE, ndims=(2,), units={"sigma": ""})),
     (r"restoration\.denoise_wavelet$",
