@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.axes import Contract, Kind, SpecialKind
 from napari_openhcs.compiler import trials
 from napari_openhcs.compiler.draft import Draft
 from napari_openhcs.compiler.wells import plan_layouts
@@ -117,6 +117,28 @@ def outline(image: np.ndarray, labels: np.ndarray, properties: Any) -> dict[str,
     return {name: columns[name] for name in properties}
 
 
+def points(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return image, np.argwhere(image > 2000)[:3].astype(float)
+
+
+def rows_of_points(image: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    return image, {"y": np.arange(2)}
+
+
+def mark(image: np.ndarray, points: np.ndarray, size: int = 1) -> np.ndarray:
+    marked = image.copy()
+    marked[tuple(np.rint(points).astype(int).T[-2:])] = 0
+    return marked
+
+
+def mark_if_any(image: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+    return image if points is None else mark(image, points)
+
+
+def mark_stack(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return image
+
+
 def project(image: np.ndarray) -> np.ndarray:
     return image.max(axis=0)
 
@@ -172,6 +194,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         split,
         measure,
         outline,
+        points,
+        rows_of_points,
+        mark,
+        mark_if_any,
+        mark_stack,
         project,
         stitch,
         deconvolve,
@@ -208,6 +235,17 @@ def _array(name: str, kind: Kind | None, required: bool = True) -> ParameterSpec
     )
 
 
+def _points(*, required: bool = True) -> ParameterSpec:
+    return ParameterSpec(
+        name="points",
+        type="special",
+        required=required,
+        optional=not required,
+        special=SpecialKind.POSITIONS,
+    )
+
+
+_COUNT_OF_MARK = ParameterSpec(name="size", type="int", default=1)
 _SIGMA = ParameterSpec(name="sigma", type="float", default=1.0, minimum=0, maximum=100, unit="px")
 _MODE = ParameterSpec(name="mode", type="choice", default="a", choices=("a", "b"))
 _COUNT = ParameterSpec(name="count", type="int", required=True, suggested=3, minimum=1)
@@ -250,6 +288,21 @@ SPECS: dict[str, FunctionSpec] = {
                 ParameterSpec(name="properties", type="literal", default=()),
             ),
         ),
+        _spec(
+            "points",
+            Contract.FLEXIBLE,
+            Kind.IMAGE,
+            special_outputs=(("points", SpecialKind.POSITIONS),),
+        ),
+        _spec(
+            "rows_of_points",
+            Contract.PLANE,
+            Kind.IMAGE,
+            special_outputs=(("points", SpecialKind.TABLE),),
+        ),
+        _spec("mark", Contract.PLANE, Kind.IMAGE, parameters=(_points(), _COUNT_OF_MARK)),
+        _spec("mark_if_any", Contract.PLANE, Kind.IMAGE, parameters=(_points(required=False),)),
+        _spec("mark_stack", Contract.VOLUME, Kind.IMAGE, ndims=(3,), parameters=(_points(),)),
         _spec("project", Contract.REDUCE, Kind.IMAGE),
         _spec("project_labels", Contract.REDUCE, Kind.LABELS, input_kinds=(Kind.LABELS,)),
         _spec(

@@ -117,6 +117,34 @@ GROUPS: Mapping[str, tuple[ProblemKind, ...]] = MappingProxyType(
                 warning=True,
             ),
         ),
+        "Special outputs and inputs": (
+            ProblemKind("special_missing", "No step gives the special output that it takes."),
+            ProblemKind("special_later", "The step that gives it comes later."),
+            ProblemKind(
+                "special_disabled", "The step that gives it is off.", "switches that step on"
+            ),
+            ProblemKind(
+                "special_source",
+                "The step that inputs names gives no such special output.",
+                "takes it from the nearest name, or from the nearest step",
+            ),
+            ProblemKind(
+                "special_kind",
+                "It is given as another kind.",
+                "takes it from a step that gives it as wanted",
+            ),
+            ProblemKind("special_places", "It is given for other planes, or not for the stack."),
+            ProblemKind("special_twice", "Two functions of one chain give it."),
+            ProblemKind("special_kinds", "Keys of one pattern give it as different kinds."),
+            ProblemKind(
+                "special_unknown", "special_outputs names what is not given.", "takes it out"
+            ),
+            ProblemKind(
+                "special_format",
+                "special_outputs names a format that the kind does not have.",
+                "writes the usual format",
+            ),
+        ),
         "Patterns and stacks": (
             ProblemKind(
                 "group_by_missing",

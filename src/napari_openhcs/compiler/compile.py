@@ -345,6 +345,7 @@ def _plan_key(
                 for keys in (bare_keys(item.steps),)
             ],
             [[(o.name, o.dataset, o.store, o.role, o.select) for o in i.outputs] for i in layouts],
+            [[step.special_outputs for step in item.steps] for item in layouts],
             (config.ome_version, config.compressor, config.level),
             None if fields is None else sorted(str(item) for item in fields),
             *((sorted(plate.positions_um.items()),) if needs_positions(pipeline) else ()),

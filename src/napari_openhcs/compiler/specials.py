@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_openhcs.axes import Contract
 from napari_openhcs.compiler.draft import Draft, find_spec, step_problem
+from napari_openhcs.compiler.fixes import near_names, set_options, unwire, wire
 from napari_openhcs.compiler.grids import fits, reduced
 from napari_openhcs.compiler.patterns import Chains
 from napari_openhcs.compiler.sources import Read, labels_of, listed, nearest
@@ -20,7 +21,15 @@ from napari_openhcs.functions import registry
 from napari_openhcs.functions.spec import ParameterSpec
 from napari_openhcs.functions.special import FORMATS
 from napari_openhcs.pipeline import FunctionStep
-from napari_openhcs.plan import FunctionPlan, Grid, Problem, SpecialInput, SpecialOutput, StepPlan
+from napari_openhcs.plan import (
+    Fix,
+    FunctionPlan,
+    Grid,
+    Problem,
+    SpecialInput,
+    SpecialOutput,
+    StepPlan,
+)
 
 __all__ = ["Linked", "is_special", "link_specials"]
 
@@ -173,30 +182,37 @@ class _Linker:
                     f"gives it{nearest(wanted, known)}: these do: {listed(known)}.",
                     call,
                     name,
+                    wire(name, near[0]) if (near := near_names(wanted, known)) else unwire(name),
                 )
             return found
         if givers:
             return givers[-1]
         if parameter.required:
-            code, text = self._why_missing(name)
+            code, text, fix = self._why_missing(name)
             self._problem(
-                code, f"{call.function} takes '{name}' from an earlier step, {text}", call, name
+                code,
+                f"{call.function} takes '{name}' from an earlier step, {text}",
+                call,
+                name,
+                fix,
             )
         return None
 
-    def _why_missing(self, name: str) -> tuple[str, str]:
+    def _why_missing(self, name: str) -> tuple[str, str, Fix | None]:
+        """Return code, rest of the sentence and fix for a special input that nothing gives."""
         for number, other in enumerate(self.draft.pipeline, start=1):
             specs = (find_spec(call.function) for _, call in other.calls())
             if not any(spec is not None and name in dict(spec.special_outputs) for spec in specs):
                 continue
             giver = f"but step {number} ({other.title}), which gives it,"
             if number > self.index:
-                return "special_later", f"{giver} comes later: move it before this one."
+                return "special_later", f"{giver} comes later: move it before this one.", None
             if number < self.index and not other.enabled:
-                return "special_disabled", f"{giver} is switched off: switch it on."
+                fix = set_options(number, f"Switch step {number} on", enabled=True)
+                return "special_disabled", f"{giver} is switched off: switch it on.", fix
         able = [item.id for item in registry.specs().values() if name in dict(item.special_outputs)]
         hint = f", such as {listed(able, 3)}" if able else ""
-        return "special_missing", f"but none gives it: add a step that does{hint}."
+        return "special_missing", f"but none gives it: add a step that does{hint}.", None
 
     def _goes(
         self,
@@ -215,6 +231,7 @@ class _Linker:
                 f"{output.kind}: take it from another step by inputs={{'{name}': …}}.",
                 call,
                 name,
+                self._of_kind(name, parameter),
             )
             return False
         missing = None if here is None else self._lacks(call, output, here)
@@ -236,6 +253,17 @@ class _Linker:
             )
         self._problem("special_places", text, call, name)
         return False
+
+    def _of_kind(self, name: str, parameter: ParameterSpec) -> Fix | None:
+        """Return the fix that takes a special input from a step that gives it as asked for."""
+        fitting = (
+            step
+            for step in reversed(self.draft.steps)
+            if (output := step.special_output(name)) is not None
+            and output.kind == parameter.special
+        )
+        found = next(fitting, None)
+        return None if found is None else wire(name, found.name)
 
     def _lacks(self, call: FunctionPlan, output: SpecialOutput, here: Grid) -> str | None:
         """Return the component in which what is given does not serve a call at `here`."""
@@ -284,6 +312,7 @@ class _Linker:
                     f"{listed(known)}{nearest(name, known)}: take it out.",
                     None,
                     name,
+                    self._without_format(name),
                 )
             elif chosen is not None and chosen not in FORMATS[output.kind]:
                 self._problem(
@@ -293,10 +322,25 @@ class _Linker:
                     "keep it in memory only.",
                     None,
                     name,
+                    self._without_format(name),
                 )
 
-    def _problem(self, code: str, message: str, call: FunctionPlan | None, name: str) -> None:
+    def _without_format(self, name: str) -> Fix:
+        kept = {key: item for key, item in self.step.special_outputs.items() if key != name}
+        text = f"Take '{name}' out of special_outputs"
+        return set_options(text=text, special_outputs=kept)
+
+    def _problem(
+        self,
+        code: str,
+        message: str,
+        call: FunctionPlan | None,
+        name: str,
+        fix: Fix | None = None,
+    ) -> None:
         function = "" if call is None else call.function
         self.problems.append(
-            step_problem(self.index, self.step, code, message, function=function, parameter=name)
+            step_problem(
+                self.index, self.step, code, message, function=function, parameter=name, fix=fix
+            )
         )

@@ -262,18 +262,13 @@ def _json(value: Any, who: str) -> Any:
 
 
 def _image(value: Any, who: str) -> np.ndarray:
-    if (
-        not isinstance(value, np.ndarray)
-        or value.ndim not in (2, 3)
-        or value.dtype.kind not in "biuf"
-    ):
-        found = (
-            f"{value.dtype} {value.shape}"
-            if isinstance(value, np.ndarray)
-            else repr(type(value).__name__)
-        )
-        raise ContractError(f"{who} as {found}: expected an image (Y, X) or (Z, Y, X) of numbers.")
-    return value
+    if not isinstance(value, np.ndarray):
+        found = type(value).__name__
+    elif value.ndim not in (2, 3) or value.dtype.kind not in "biuf":
+        found = f"{value.dtype} {value.shape}"
+    else:
+        return value
+    raise ContractError(f"{who} as {found}: expected an image (Y, X) or (Z, Y, X) of numbers.")
 
 
 _CHECKS: Final[Mapping[SpecialKind, Callable[[Any, str], Any]]] = {

@@ -24,6 +24,7 @@ import numpy as np
 from napari_openhcs.axes import SpecialKind
 from napari_openhcs.errors import StoreError
 from napari_openhcs.ome_zarr import tables
+from napari_openhcs.ome_zarr.files import crc32c
 from napari_openhcs.ome_zarr.nodes import read_node, split_attributes
 from napari_openhcs.ome_zarr.read import inside
 from napari_openhcs.plan import Coord, SpecialOutput
@@ -78,6 +79,8 @@ class SpecialFile:
     format : str
         One of :data:`EXTENSIONS`.
     path : Path
+    checksum : int
+        CRC-32C of the file.
     places : tuple of Coord
         All that have a value, also those that a CSV file has no row of.
     """
@@ -87,6 +90,7 @@ class SpecialFile:
     kind: SpecialKind
     format: str
     path: Path
+    checksum: int
     places: tuple[Coord, ...] = ()
 
 
@@ -95,13 +99,22 @@ def file_name(output: SpecialOutput) -> str:
     return f"{output.name}.{EXTENSIONS[output.format]}"
 
 
-def special_entry(output: SpecialOutput, values: Values) -> dict[str, Any]:
-    """Return what a group says of the file of a special output, as JSON values."""
+def special_entry(output: SpecialOutput, values: Values, data: bytes) -> dict[str, Any]:
+    """Return what a group says of the file of a special output, as JSON values.
+
+    Parameters
+    ----------
+    output : SpecialOutput
+    values : mapping of Coord to value
+    data : bytes
+        Content of the file.
+    """
     return {
         "name": output.name,
         "kind": output.kind.value,
         "format": output.format,
         "file": file_name(output),
+        "crc32c": crc32c(data),
         "places": [tuple(coord) for coord in values],
     }
 
@@ -124,6 +137,7 @@ def special_files(image: Path) -> tuple[SpecialFile, ...]:
                 kind=SpecialKind(entry["kind"]),
                 format=str(entry["format"]),
                 path=inside(group, entry["file"]),
+                checksum=int(entry["crc32c"]),
                 places=tuple(
                     Coord(str(f), str(c), int(z), int(t)) for f, c, z, t in entry["places"]
                 ),
@@ -179,6 +193,8 @@ def decode_special(file: SpecialFile) -> dict[Coord, Any]:
         The file is missing or damaged.
     """
     try:
+        if crc32c(file.path.read_bytes()) != file.checksum:
+            raise ValueError("it is not what was written")
         found = _DECODERS[file.format](file)
         nothing: dict[SpecialKind, Any] = {
             SpecialKind.POSITIONS: np.empty((0, 2)),

@@ -337,11 +337,11 @@ class _WellWriter:
                     output, number, fields, read_special(step.step_id, output.name)
                 )
                 if values:
-                    entries.append(special_entry(output, values))
                     data = encode_special(
                         output, values, well=self.context.well, field=fields[number]
                     )
                     self.files.write(f"{folder}/{step.step_id}/{file_name(output)}", data)
+                    entries.append(special_entry(output, values, data))
             if entries:
                 steps.append(step.step_id)
                 self.group(f"{folder}/{step.step_id}", {}, {"step": step.name, "files": entries})
