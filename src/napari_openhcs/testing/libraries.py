@@ -44,7 +44,9 @@ from napari_openhcs.plan import FunctionPlan
 
 __all__ = ["LibraryTests", "main_trial", "untimed"]
 
-TYPES = frozenset(("int", "float", "bool", "str", "choice", "literal", "footprint", "array"))
+TYPES = frozenset(
+    ("int", "float", "bool", "str", "choice", "literal", "footprint", "array", "special")
+)
 
 
 def untimed(spec: FunctionSpec) -> FunctionSpec:
@@ -166,7 +168,8 @@ class LibraryTests:
                 (item.name, repr(item.default), repr(item.suggested)) for item in spec.parameters
             )
             content = digest_of(_result(spec, main_trial(spec), "native"))
-            groups.setdefault((spec.input_kinds, parameters, content), []).append(spec)
+            key = (spec.input_kinds, parameters, content, spec.special_outputs)
+            groups.setdefault(key, []).append(spec)
         twice = [
             f"{one.id} and {other.id}"
             for specs in groups.values()
@@ -213,6 +216,7 @@ def _plan(spec: FunctionSpec, trial: Trial) -> tuple[FunctionPlan, dict[str, np.
     arrays = {item.name: given[item.name] for item in spec.array_parameters if item.name in given}
     values = {item.name: item.suggested for item in spec.form_parameters if item.required}
     values |= {item.name: example_of(item.fact, first.shape) for item in spec.fact_parameters}
+    values |= {item.name: given[item.name] for item in spec.special_parameters}
     return FunctionPlan(
         function=spec.id,
         parameters=FrozenMapping(values),
@@ -225,6 +229,7 @@ def _plan(spec: FunctionSpec, trial: Trial) -> tuple[FunctionPlan, dict[str, np.
         unit_scaled=spec.is_unit_scaled(values),
         shared_columns=spec.shared_columns,
         library=spec.library,
+        special_outputs=spec.special_outputs,
         library_version=spec.library_version,
         footprints=tuple(item.name for item in spec.parameters if item.type == "footprint"),
     ), arrays
