@@ -124,20 +124,18 @@ def establish_library(
             answer = record.known.get(function) or record.add(answers.about(function))
             if "function" in answer:
                 spec = function_from(dict(answer["function"]), name, version)
-                spec = replace(spec, deterministic=answer["deterministic"])
-                functions.append(spec)
+                functions.append(replace(spec, deterministic=answer["deterministic"]))
                 signatures[function] = answer["signature"]
                 found = f"+ {function}: {spec.contract} → {spec.output_kind}"
             else:
                 excluded[function] = answer["reason"]
                 found = f"- {function}: {answer['reason']}"
-            seconds = time.perf_counter() - start
-            report(f"[{number:>{len(str(len(chosen)))}}/{len(chosen)}] {found} ({seconds:.1f} s)")
+            place = f"{number:>{len(str(len(chosen)))}}/{len(chosen)}"
+            report(f"[{place}] {found} ({time.perf_counter() - start:.1f} s)")
     finally:
         answers.end()
-    return Catalogue(
-        name, version, tuple(functions), FrozenMapping(signatures), FrozenMapping(excluded)
-    )
+    found_all = tuple(functions), FrozenMapping(signatures), FrozenMapping(excluded)
+    return Catalogue(name, version, *found_all)
 
 
 def _installed(name: str) -> FunctionLibrary:
