@@ -96,3 +96,20 @@ def test_is_compared_with_its_twin_when_called(toy, name, works):
     else:
         with pytest.raises(FunctionUnavailableError, match=r"does not do what scipy\.ndimage"):
             registry.get_function(name)(image, **given)
+
+
+def test_a_form_shows_first_what_the_twin_s_shows():
+    known = registry.specs()
+    pairs = [
+        (item, known[spec.twin].parameter(item.name))
+        for spec in known.values()
+        if spec.twin
+        for item in spec.parameters
+    ]
+    assert pairs
+    assert all(
+        other is not None
+        and (item.required, item.suggested) == (other.required, other.suggested)
+        and bool(item.help) >= bool(other.help)
+        for item, other in pairs
+    )
