@@ -239,6 +239,9 @@ class StepPlan:
     special_inputs : tuple of SpecialInput
         From earlier steps; what a call of a chain gives to a later one is not here.
     special_outputs : tuple of SpecialOutput
+    levels : FrozenMapping of option to level
+        Where ``time_limit_s``, ``oom_retries`` and ``cpu_fallback`` come from: ``default``,
+        ``pipeline`` or ``step``.
     key : str
         Identity of this step's output apart from the pixels it reads: hash over functions,
         versions, canonical parameters, policies and the keys of the steps it reads.
@@ -266,6 +269,7 @@ class StepPlan:
     key: str = ""
     special_inputs: tuple[SpecialInput, ...] = ()
     special_outputs: tuple[SpecialOutput, ...] = ()
+    levels: FrozenMapping[str, str] = field(default_factory=FrozenMapping)
 
     def special_output(self, name: str) -> SpecialOutput | None:
         """Return a special output by name, or None."""
@@ -418,6 +422,8 @@ class CompiledPlate:
         change results.  A folder that holds another key is not written to.
     workers : int
     memory_per_well_bytes : int
+    settings : FrozenMapping of option to (value, level)
+        The pipeline's configuration; the level is ``default`` or ``pipeline``.
     """
 
     plate_root: str
@@ -444,6 +450,7 @@ class CompiledPlate:
     stop_after_failures: int
     max_attempts: int
     problems: tuple[Problem, ...] = ()
+    settings: FrozenMapping[str, tuple[Any, str]] = field(default_factory=FrozenMapping)
 
     @property
     def ok(self) -> bool:

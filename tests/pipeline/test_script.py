@@ -82,6 +82,11 @@ steps = st.builds(
     volume=st.booleans(),
     dtype=st.sampled_from(["preserve", "native", "float32"]),
     time_limit_s=st.none() | st.integers(1, 100),
+    oom_retries=st.none() | st.integers(0, 100),
+    cpu_fallback=st.none() | st.booleans(),
+    special_outputs=st.dictionaries(
+        st.text(max_size=5), st.none() | st.sampled_from(["csv", "roi"]), max_size=2
+    ),
 )
 pipelines = st.builds(Pipeline, st.lists(steps, max_size=4), name=st.text(max_size=30))
 

@@ -46,6 +46,7 @@ from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions import registry
 from napari_openhcs.pipeline import Pipeline
+from napari_openhcs.pipeline.levels import resolved
 from napari_openhcs.pipeline.script import export_script
 from napari_openhcs.plan import (
     CompiledPlate,
@@ -197,6 +198,9 @@ def _assemble(
         memory_per_well_bytes=max((draft.memory_per_well_bytes for draft in drafts), default=0),
         stop_after_failures=pipeline.config.stop_after_failures,
         max_attempts=pipeline.config.max_attempts,
+        settings=FrozenMapping(
+            {name: tuple(item) for name, item in resolved(pipeline.config).items()}
+        ),
         problems=tuple(sorted(found, key=lambda item: item.step)),
     )
 

@@ -84,6 +84,10 @@ def steps_document(plan: CompiledPlate) -> list[dict[str, Any]]:
             "backend": step.backend,
             "device": step.device,
             "input": _source(plan, layout, step.source),
+            "limits": {
+                name: {"value": getattr(step, name), "level": level}
+                for name, level in step.levels.items()
+            },
             "special_inputs": {item.name: givers[item.source].name for item in step.special_inputs},
             "special_outputs": {item.name: item.format for item in step.special_outputs},
             "inputs": {item.parameter: _source(plan, layout, item.source) for item in step.arrays},
@@ -191,6 +195,18 @@ def _step_lines(
     if step.output.kind == Kind.IMAGE:
         yield f"  dtype    {_dtype_rule(step)}"
     yield f"  kept in  {_backend_rule(layout, step)}"
+    yield from _limits(step)
+
+
+def _limits(step: StepPlan) -> Iterator[str]:
+    """Say how long a step may take and what happens without GPU memory, and who said so."""
+    limit = "none" if step.time_limit_s is None else f"{step.time_limit_s:g} s a well"
+    texts = {"time_limit_s": f"time limit {limit}"}
+    if any(call.memory_type_in != "numpy" for chain in step.patterns.values() for call in chain):
+        texts["oom_retries"] = f"{counted(step.oom_retries, 'new attempt')} out of memory"
+        texts["cpu_fallback"] = f"then {'on the CPU' if step.cpu_fallback else 'the well fails'}"
+    said = (f"{text} ({step.levels.get(name, 'default')})" for name, text in texts.items())
+    yield f"  limits   {', '.join(said)}"
 
 
 def _specials(layout: WellLayout, step: StepPlan) -> Iterator[str]:
@@ -277,3 +293,7 @@ def _run_lines(plan: CompiledPlate) -> Iterator[str]:
     where = f" at {plan.scheduler}" if plan.scheduler else ""
     yield f"workers: {plan.workers} ({plan.executor}{where})"
     yield f"output: {plan.output or 'none given'}"
+    if plan.settings:
+        yield "settings:"
+    for name, (value, level) in plan.settings.items():
+        yield f"  {name} {'none' if value is None else value} ({level})"

@@ -35,6 +35,7 @@ from napari_openhcs.compiler.tables import unshared
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions.facts import FIELD_POSITIONS
 from napari_openhcs.pipeline import FunctionStep
+from napari_openhcs.pipeline.levels import resolved
 from napari_openhcs.pipeline.wiring import unique_title
 from napari_openhcs.plan import (
     PLATE,
@@ -80,9 +81,7 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
     calls = [call for chain in chains.patterns.values() for call in chain]
     linked = link_specials(draft, index, step, read, chains, variable)
     chains = replace(chains, patterns=linked.patterns)
-    time_limit = step.time_limit_s
-    if time_limit is None:
-        time_limit = draft.pipeline.config.step_time_limit_s
+    settings = resolved(draft.pipeline.config, step)
     plan = StepPlan(
         step_id=f"{index:02d}_{slug(step.title)}",
         index=index - 1,
@@ -97,9 +96,10 @@ def _add_step(draft: Draft, index: int, step: FunctionStep) -> Draft:
         dtype_policy=step.dtype,
         memory_type_in=calls[0].memory_type_in if calls else "numpy",
         memory_type_out=calls[-1].memory_type_out if calls else "numpy",
-        time_limit_s=time_limit,
-        cpu_fallback=step.cpu_fallback,
-        oom_retries=draft.pipeline.config.oom_retries,
+        time_limit_s=settings["time_limit_s"].value,
+        cpu_fallback=settings["cpu_fallback"].value,
+        oom_retries=settings["oom_retries"].value,
+        levels=FrozenMapping({name: item.level for name, item in settings.items()}),
         special_inputs=linked.inputs,
         special_outputs=linked.outputs,
     )

@@ -27,7 +27,10 @@ class PipelineConfig:
     stop_after_failures : int
         The run stops when so many first wells fail alike; 0 never stops.
     oom_retries : int
-        How often a step is tried again after running out of GPU memory.
+        How often a step is tried again after running out of GPU memory, unless the step says
+        otherwise.
+    cpu_fallback : bool
+        After that, do the step on the CPU and record it, unless the step says otherwise.
     step_time_limit_s : float or None
         Seconds one well may spend in one step, unless the step says otherwise.
     memory_fraction : float
@@ -40,6 +43,7 @@ class PipelineConfig:
     max_attempts: int = 3
     stop_after_failures: int = 3
     oom_retries: int = 2
+    cpu_fallback: bool = True
     step_time_limit_s: float | None = None
     memory_fraction: float = 0.8
 
@@ -72,6 +76,7 @@ _ACCEPTED: dict[str, tuple[str, Any]] = {
     "max_attempts": _whole(1, 100),
     "stop_after_failures": _whole(0, 10_000),
     "oom_retries": _whole(0, 100),
+    "cpu_fallback": ("True or False", lambda value: isinstance(value, bool)),
     "step_time_limit_s": (
         "None or a number of seconds above 0",
         lambda value: value is None or (type(value) in (int, float) and value > 0),

@@ -159,6 +159,11 @@ def _check(expected: str, accepts: Callable[[Any], bool]) -> Any:
 
 
 _is_bool = _check("True or False", lambda value: isinstance(value, bool))
+_is_choice = _check("True, False or None", lambda value: value is None or isinstance(value, bool))
+_is_count = _check(
+    "None or a whole number from 0 to 100",
+    lambda value: value is None or (type(value) is int and 0 <= value <= 100),
+)
 _is_text = _check("text", lambda value: isinstance(value, str))
 _is_component = _check(
     f"None or one of {', '.join(COMPONENTS)}", lambda value: value is None or value in COMPONENTS
@@ -241,9 +246,12 @@ class FunctionStep:
     enabled : bool
         A step that is not enabled is skipped; its input passes on.
     time_limit_s : float, optional
-        Seconds one well may spend in this step before it fails.
-    cpu_fallback : bool
-        After running out of GPU memory, do the step on the CPU and record it.
+        Seconds one well may spend in this step before it fails; by default as the pipeline's
+        configuration says, like the two that follow.
+    oom_retries : int, optional
+        How often the step is tried again after running out of GPU memory.
+    cpu_fallback : bool, optional
+        After that, do the step on the CPU and record it.
     """
 
     func: Pattern = attrs.field(converter=as_pattern)
@@ -267,7 +275,8 @@ class FunctionStep:
     dtype: str = attrs.field(kw_only=True, default="preserve", validator=_is_dtype)
     enabled: bool = attrs.field(kw_only=True, default=True, validator=_is_bool)
     time_limit_s: float | None = attrs.field(kw_only=True, default=None, validator=_is_seconds)
-    cpu_fallback: bool = attrs.field(kw_only=True, default=True, validator=_is_bool)
+    oom_retries: int | None = attrs.field(kw_only=True, default=None, validator=_is_count)
+    cpu_fallback: bool | None = attrs.field(kw_only=True, default=None, validator=_is_choice)
 
     def replace(self, **changes: Any) -> FunctionStep:
         """Return a copy with some attributes changed."""
