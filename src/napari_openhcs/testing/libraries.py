@@ -13,7 +13,7 @@ import itertools
 import random
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -203,11 +203,24 @@ class LibraryTests:
         if adapter.version() != catalogue.version:
             pytest.skip(f"catalogued is {catalogue.version}")
         found = establish_library(self.library)
-        assert [untimed(spec) for spec in found.functions] == [
-            untimed(spec) for spec in catalogue.functions
-        ]
-        assert found.signatures == catalogue.signatures
-        assert found.excluded == catalogue.excluded
+        differences = list(_differences(catalogue, found))
+        assert not differences, "\n".join(differences)
+
+
+def _differences(before: Catalogue, after: Catalogue) -> Iterator[str]:
+    """Say how two catalogues differ, but for the times."""
+    for name in ("signatures", "excluded"):
+        one, other = getattr(before, name), getattr(after, name)
+        for key in sorted(one.keys() | other.keys()):
+            if one.get(key) != other.get(key):
+                yield f"{name} of {key}: {one.get(key)!r} became {other.get(key)!r}"
+    known = {spec.id: untimed(spec) for spec in before.functions}
+    for spec in after.functions:
+        for item in fields(spec):
+            value = getattr(known.get(spec.id), item.name, None)
+            made = getattr(untimed(spec), item.name)
+            if value != made:
+                yield f"{item.name} of {spec.id}: {value!r} became {made!r}"
 
 
 def _plan(spec: FunctionSpec, trial: Trial) -> tuple[FunctionPlan, dict[str, np.ndarray]]:
