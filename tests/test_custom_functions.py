@@ -21,10 +21,11 @@ from napari_openhcs.compiler import compile_pipeline
 from napari_openhcs.errors import CompileError, OutputError, ScriptError
 from napari_openhcs.formats import open_plate
 from napari_openhcs.functions import registry
-from napari_openhcs.functions.custom_files import files, read_file, trust_file
+from napari_openhcs.functions.custom_files import distrust, files, read_file, trust_file
 from napari_openhcs.ome_zarr.results import open_results
 from napari_openhcs.pipeline import FunctionStep, Pipeline
 from napari_openhcs.pipeline.script import export_script, import_script
+from napari_openhcs.runner import start_run
 
 SOURCE = '''
 import os
@@ -167,13 +168,24 @@ def test_a_copy_that_was_tampered_with_is_not_run(mine: Path, plate: Path, tmp_p
         write_books(plan, paths, resume=True, overwrite=False)
 
 
+def test_a_plan_alone_trusts_nothing(mine: Path, plate: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    plan = compile_pipeline(open_plate(plate), pipeline(by=11), output=output)
+    assert plan.ok, plan.problems
+    distrust(read_file(mine).sha256)
+    status = start_run(plan).wait(60)
+    assert status.state == "failed"
+    assert "not trusted here" in status.message
+    assert not list((output / ".openhcs" / "markers").glob("*"))
+
+
 def test_the_key_of_a_step_holds_the_file_s_hash(mine: Path, plate: Path, tmp_path: Path) -> None:
     opened = open_plate(plate)
     first = compile_pipeline(opened, pipeline())
     again = compile_pipeline(opened, pipeline())
     mine.write_text(SOURCE + "# another text\n")
     untrusted = compile_pipeline(opened, pipeline())
-    assert [item.code for item in untrusted.problems] == ["function_unavailable"] * 3
+    assert [item.code for item in untrusted.problems] == ["function_changed"] * 3
     assert "was edited since it was trusted" in untrusted.problems[0].message
     trust(mine)
     other = compile_pipeline(opened, pipeline())

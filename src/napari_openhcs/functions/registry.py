@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FUNC_REGISTRY",
     "accept_sources",
+    "check_sources",
     "counts",
     "describe",
     "established_version",
@@ -314,6 +315,27 @@ def sources(calls: Iterable[FunctionPlan]) -> dict[str, bytes]:
 def _source_name(call: FunctionPlan) -> str:
     keeps = call.library in LIBRARIES and LIBRARIES[call.library].keeps_source
     return LIBRARIES[call.library].source_name(call.function) if keeps else ""
+
+
+def check_sources(calls: Iterable[FunctionPlan]) -> None:
+    """Refuse planned calls whose source nobody trusted on this machine.
+
+    A plan is a file, and whoever can write it could name any source: the process that hands
+    it to workers asks again.
+
+    Raises
+    ------
+    FunctionUnavailableError
+        The sentence names the function and how to trust its file.
+    """
+    for call in calls:
+        library = LIBRARIES[call.library] if call.library in LIBRARIES else None
+        if library is not None and not library.trusts(call.library_version):
+            raise FunctionUnavailableError(
+                f"{call.function} with the hash {call.library_version[:12]} is not trusted here, "
+                "though the plan of this run names it: read its file and trust it with "
+                "'napari-openhcs functions trust FILE', then run again."
+            )
 
 
 def accept_sources(folder: Path, calls: Iterable[FunctionPlan]) -> None:

@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_openhcs.errors import OpenHCSError
+from napari_openhcs.functions.registry import check_sources
 from napari_openhcs.ome_zarr.write import create_plate, update_plate
 from napari_openhcs.plan import CompiledPlate, decode_plan
 from napari_openhcs.runner import lock
@@ -43,6 +44,7 @@ from napari_openhcs.runner.state import (
     transition,
 )
 from napari_openhcs.runner.status import RunPhase
+from napari_openhcs.runner.well import planned_calls
 from napari_openhcs.runner.worker import done_event
 
 __all__ = ["EXIT_CODES", "Supervisor"]
@@ -107,6 +109,7 @@ class Supervisor:
         self._signalled = True
 
     def _prepare(self) -> None:
+        check_sources(planned_calls(self.plan.contexts.values()))
         clean_staging(self.paths)
         for store in all_stores(self.plan):
             create_plate(self.paths.output / store, self.plan, store)

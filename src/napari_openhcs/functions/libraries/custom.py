@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from napari_openhcs.functions.catalogue import Catalogue
-from napari_openhcs.functions.custom_files import PACKAGE, code, states
+from napari_openhcs.functions.custom_files import PACKAGE, code, is_trusted, states
 from napari_openhcs.functions.custom_files.kept import LIBRARY
 from napari_openhcs.functions.libraries.base import Function, FunctionLibrary
 
@@ -55,6 +55,10 @@ class CustomLibrary(FunctionLibrary):
         """Return the file's bytes; None when no file with this hash is here."""
         found = code.find_source(_parts(name)[0], version)
         return None if found is None else found.data
+
+    def trusts(self, version: str) -> bool:
+        """Whether a person on this machine trusted the file with this hash."""
+        return is_trusted(version)
 
     def accept(self, folder: Path, versions: frozenset[str]) -> None:
         """Let this process load files with these hashes, also from `folder`."""
