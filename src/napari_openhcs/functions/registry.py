@@ -329,7 +329,7 @@ def check_sources(calls: Iterable[FunctionPlan]) -> None:
         The sentence names the function and how to trust its file.
     """
     for call in calls:
-        library = LIBRARIES[call.library] if call.library in LIBRARIES else None
+        library = LIBRARIES.get(call.library)
         if library is not None and not library.trusts(call.library_version):
             raise FunctionUnavailableError(
                 f"{call.function} with the hash {call.library_version[:12]} is not trusted here, "
