@@ -127,7 +127,13 @@ def compile_pipeline(
         executor,
         scheduler,
     )
-    chosen, problems = choose_wells(plate, None if wells is None else tuple(wells))
+    with registry.held():
+        return _compile(request, None if wells is None else tuple(wells))
+
+
+def _compile(request: _Request, wells: tuple[str, ...] | None) -> CompiledPlate:
+    plate, pipeline = request.plate, request.pipeline
+    chosen, problems = choose_wells(plate, wells)
     if not any(step.enabled for step in pipeline):
         problems.append(_no_steps(pipeline))
     # Without a single known well the pipeline is still checked, on the plate's own wells.

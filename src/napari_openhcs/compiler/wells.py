@@ -77,17 +77,6 @@ def choose_wells(
     return tuple(well for well in plate.wells if well in chosen), problems
 
 
-def _depth(plate: Plate) -> Depth:
-    z: dict[str, set[int]] = defaultdict(set)
-    t: dict[str, set[int]] = defaultdict(set)
-    for key in plate.planes:
-        z[key.channel].add(key.z)
-        t[key.channel].add(key.t)
-    return FrozenMapping(
-        {channel: (tuple(sorted(z[channel])), tuple(sorted(t[channel]))) for channel in z}
-    )
-
-
 def plan_layouts(
     plate: Plate,
     wells: Sequence[str],
@@ -99,7 +88,7 @@ def plan_layouts(
 
     Channels, z and t are those of the whole plate.
     """
-    depth = _depth(plate)
+    depth = plate.depth
     known = [item.id for item in plate.channels if item.id in depth]
     channels = (*known, *sorted((c for c in depth if c not in known), key=natural_key))
     wanted = None if fields is None else {str(item) for item in fields}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = [
     "get_function",
     "get_functions_by_memory_type",
     "get_spec",
+    "held",
     "install_command",
     "is_available",
     "nearest",
@@ -119,8 +121,29 @@ def _build() -> _Content:
     )
 
 
+_held = threading.local()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Look once, not at every call, whether a list of functions changed on disk.
+
+    For the block and the thread it runs in: whoever asks hundreds of times within a moment,
+    as the compiler does, sees one state of the lists and spares the looking.
+    """
+    before = getattr(_held, "content", None)
+    _held.content = before or _registry()
+    try:
+        yield
+    finally:
+        _held.content = before
+
+
 def _registry() -> _Content:
     global _content
+    if (kept := getattr(_held, "content", None)) is not None:
+        known: _Content = kept
+        return known
     content = _content
     if content is None or not content.is_current():
         with _lock:

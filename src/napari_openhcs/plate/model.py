@@ -148,7 +148,31 @@ class Plate:
 
     def fields_of(self, well: str) -> tuple[str, ...]:
         """Return the ids of the fields of a well in natural order."""
-        return tuple(sorted({key.field for key in self.keys_of(well)}, key=natural_key))
+        return self._fields_by_well.get(well, ())
+
+    @cached_property
+    def _fields_by_well(self) -> dict[str, tuple[str, ...]]:
+        # Most wells have the same fields, which are brought in order once.
+        ordered: dict[frozenset[str], tuple[str, ...]] = {}
+        found = {}
+        for well, keys in self._keys_by_well.items():
+            fields = frozenset(key.field for key in keys)
+            if fields not in ordered:
+                ordered[fields] = tuple(sorted(fields, key=natural_key))
+            found[well] = ordered[fields]
+        return found
+
+    @cached_property
+    def depth(self) -> FrozenMapping[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """The z and the t numbers that each channel (by id) has anywhere on the plate."""
+        z: dict[str, set[int]] = defaultdict(set)
+        t: dict[str, set[int]] = defaultdict(set)
+        for key in self.planes:
+            z[key.channel].add(key.z)
+            t[key.channel].add(key.t)
+        return FrozenMapping(
+            {channel: (tuple(sorted(z[channel])), tuple(sorted(t[channel]))) for channel in z}
+        )
 
     @cached_property
     def z(self) -> tuple[int, ...]:
