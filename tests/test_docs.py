@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -60,3 +61,15 @@ def test_every_link_of_the_documentation_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_explained_demo_is_what_the_compiler_says() -> None:
+    made = runpy.run_path(str(README.parent / "docs" / "make_explain.py"))
+
+    def without_times(text: str) -> str:
+        # Speeds are those of the machine on which a catalogue was made.
+        return re.sub(r"about [\d.e-]+ (s|min|h)\b", "about a while", text)
+
+    assert without_times(made["written"]()) == without_times(made["text"]()), (
+        "run: python docs/make_explain.py"
+    )

@@ -361,20 +361,10 @@ class ProcessingContext:
 
 @dataclass(frozen=True)
 class Fix:
-    """One edit of the pipeline that mends a problem, as data.
+    """One edit of the pipeline that mends a problem: ``pipeline.fix.apply_fix`` makes it.
 
-    :func:`napari_openhcs.pipeline.fix.apply_fix` makes it.
-
-    Attributes
-    ----------
-    text : str
-        What it does, fit for a button: ``Set dtype='float32' on step 2``.
-    action : str
-        A name that ``apply_fix`` knows.
-    step : int
-        1-based number of the step that is edited.
-    values : FrozenMapping
-        What the action needs.
+    `text` says what it does, fit for a button; `action` is a name that ``apply_fix`` knows;
+    `step` is the 1-based number of the step that is edited; `values` are what it needs.
     """
 
     text: str
@@ -424,6 +414,8 @@ class CompiledPlate:
     memory_per_well_bytes : int
     settings : FrozenMapping of option to (value, level)
         The pipeline's configuration; the level is ``default`` or ``pipeline``.
+    shape_yx : tuple of int or None
+        Rows and columns of a raw plane, px.
     """
 
     plate_root: str
@@ -451,6 +443,7 @@ class CompiledPlate:
     max_attempts: int
     problems: tuple[Problem, ...] = ()
     settings: FrozenMapping[str, tuple[Any, str]] = field(default_factory=FrozenMapping)
+    shape_yx: tuple[int, int] | None = None
 
     @property
     def ok(self) -> bool:

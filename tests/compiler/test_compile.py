@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,9 +15,9 @@ from hypothesis import strategies as st
 
 from napari_openhcs.compiler import compile_document, compile_pipeline, explain
 from napari_openhcs.errors import PipelineError
-from napari_openhcs.frozen import to_json
+from napari_openhcs.frozen import FrozenMapping, to_json
 from napari_openhcs.pipeline import FunctionCall, FunctionStep, Pipeline, PipelineConfig
-from napari_openhcs.plan import decode_plan, encode_plan
+from napari_openhcs.plan import CompiledPlate, Fix, StepPlan, decode_plan, encode_plan
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -51,6 +53,66 @@ def test_a_plan_is_frozen_pickles_and_goes_through_json(make_plate, tmp_path):
         step.device = "gpu"
     with pytest.raises(TypeError):
         step.patterns[""] = ()
+
+
+def frozen_parts(value, path="plan"):
+    """Iterate over (path, value) of everything a plan is made of."""
+    yield path, value
+    if dataclasses.is_dataclass(value):
+        for item in dataclasses.fields(value):
+            yield from frozen_parts(getattr(value, item.name), f"{path}.{item.name}")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from frozen_parts(item, f"{path}[{key!r}]")
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            yield from frozen_parts(item, f"{path}[{number}]")
+
+
+def test_nothing_in_a_plan_can_be_changed(make_plate, tmp_path):
+    steps = [*NUCLEI.steps, FunctionStep(("lab.smooth", {"sgma": [1, {"a": [2]}]}), name="X")]
+    plan = compile_pipeline(make_plate(), Pipeline(steps), output=tmp_path / "out")
+    kinds = set()
+    for path, value in frozen_parts(plan):
+        kinds.add(type(value))
+        if dataclasses.is_dataclass(value):
+            name = dataclasses.fields(value)[0].name
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(value, name, None)
+        else:
+            assert isinstance(
+                value, FrozenMapping | tuple | str | int | float | bool | type(None)
+            ), path
+    assert {CompiledPlate, StepPlan, Fix, FrozenMapping, tuple} <= kinds
+
+
+def test_a_plan_is_equal_in_a_spawned_process(make_plate, tmp_path):
+    """The pipeline's script, read and compiled elsewhere under another hash seed."""
+    plate, script = make_plate(), tmp_path / "plate.pickle"
+    pipeline = Pipeline(
+        [
+            FunctionStep(("skimage.filters.gaussian", {"sigma": 1.5}), name="Smooth"),
+            FunctionStep("napari_openhcs.functions.threshold.threshold_otsu", name="Mask"),
+        ]
+    )
+    first = compile_elsewhere(plate, pipeline, script, "1")
+    assert first == compile_elsewhere(plate, pipeline, script, "2")
+    plan = decode_plan(first)
+    assert [step.step_id for step in plan.contexts["A01"].layout.steps] == ["01_smooth", "02_mask"]
+
+
+def compile_elsewhere(plate, pipeline, path, seed):
+    path.write_bytes(pickle.dumps((plate, pipeline)))
+    code = (
+        "import pickle, sys\n"
+        "from napari_openhcs.compiler import compile_pipeline\n"
+        "from napari_openhcs.plan import encode_plan\n"
+        "plan = compile_pipeline(*pickle.load(open(sys.argv[1], 'rb')), workers=1)\n"
+        "sys.stdout.buffer.write(encode_plan(plan))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    command = [sys.executable, "-c", code, str(path)]
+    return subprocess.run(command, capture_output=True, check=True, env=environment).stdout
 
 
 def test_compiling_again_gives_the_same_bytes(make_plate):
@@ -126,6 +188,20 @@ def test_explain(make_plate, tmp_path):
         "  gives    table: well, field, label, area, mean_DAPI, mean_GFP",
         "  labels 'split_nuclei' from 03_split_nuclei in tiny.ome.zarr, chunks 40 × 40 px, lz4, "
         "1 pyramid level\n",
+    ):
+        assert line in text
+
+
+def test_explain_says_why(make_plate, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    steps = [*NUCLEI.steps, FunctionStep("lab.on_gpu", name="Far", input_source="plate")]
+    text = explain(compile_pipeline(make_plate(), Pipeline(steps)))
+    for line in (
+        "  converts numpy → torch by DLPack, which shares the memory where the device is the same",
+        "  kept in  memory (6.4 kB a well): all that lives at a time fits",
+        "  takes    not known: no speed of a function of it was measured",
+        "workers: 1 (processes), one for each core",
+        "of computing with all workers, without Smooth",
     ):
         assert line in text
 

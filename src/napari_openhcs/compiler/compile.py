@@ -46,6 +46,7 @@ from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions import registry
 from napari_openhcs.pipeline import Pipeline
+from napari_openhcs.pipeline.fix import apply_fix
 from napari_openhcs.pipeline.levels import resolved
 from napari_openhcs.pipeline.script import export_script
 from napari_openhcs.plan import (
@@ -207,7 +208,10 @@ def _assemble(
         settings=FrozenMapping(
             {name: tuple(item) for name, item in resolved(pipeline.config).items()}
         ),
-        problems=tuple(sorted(found, key=lambda item: item.step)),
+        shape_yx=plate.shape_yx,
+        problems=tuple(
+            sorted((_sound(item, pipeline) for item in found), key=lambda item: item.step)
+        ),
     )
 
 
@@ -312,6 +316,21 @@ def _scheduler_problems(executor: str, scheduler: str | None) -> list[Problem]:
         "'dask', or leave the scheduler out."
     )
     return [Problem("scheduler_unused", message, parameter="scheduler", severity="warning")]
+
+
+def _sound(problem: Problem, pipeline: Pipeline) -> Problem:
+    """Return a problem without its fix where that would change nothing, or cannot be made.
+
+    A step that is named like another, say, cannot be told apart by name.
+    """
+    if problem.fix is None:
+        return problem
+    try:
+        # As text: True equals 1, but is no number to a function.
+        useful = repr(apply_fix(pipeline, problem.fix)) != repr(pipeline)
+    except OpenHCSError:
+        useful = False
+    return problem if useful else replace(problem, fix=None)
 
 
 def _version_problems(pipeline: Pipeline) -> list[Problem]:

@@ -20,7 +20,7 @@ from napari_openhcs.compiler.fixes import (
 )
 from napari_openhcs.compiler.grids import stack_size
 from napari_openhcs.compiler.patterns import chain_calls, reduces
-from napari_openhcs.compiler.sources import channel_label, listed
+from napari_openhcs.compiler.sources import RESERVED_NAMES, channel_label, listed
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError, MemoryTypeError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.functions import registry
@@ -176,7 +176,8 @@ def _read_another(draft: Draft, plan: StepPlan, spec: FunctionSpec, giver: str) 
         return None
     earlier = [step for step in draft.steps if step.index < plan.index]
     for step in reversed(earlier):
-        if step.output.kind in spec.input_kinds and step.step_id not in draft.uncertain:
+        named = step.name not in RESERVED_NAMES and step.step_id not in draft.uncertain
+        if named and step.output.kind in spec.input_kinds:
             return set_options(input_source=step.name)
     return set_options(input_source=PLATE) if Kind.IMAGE in spec.input_kinds else None
 
@@ -308,6 +309,7 @@ def _candidates(draft: Draft, plan: StepPlan, parameter: ParameterSpec) -> tuple
         step.name
         for step in draft.steps
         if step.index < plan.index
+        and step.name not in RESERVED_NAMES
         and step.output.kind != Kind.TABLE
         and parameter.kind in (None, step.output.kind)
     ]

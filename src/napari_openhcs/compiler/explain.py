@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from napari_openhcs.axes import Kind
+from napari_openhcs.compiler.estimate import plan_seconds, step_time
+from napari_openhcs.compiler.stores import data_bytes
 from napari_openhcs.plan import (
     PLATE,
     REDUCED,
@@ -61,6 +64,7 @@ def compile_document(plan: CompiledPlate, seconds: float) -> dict[str, Any]:
             for item in plan.problems
         ],
         "memory_per_well_bytes": plan.memory_per_well_bytes,
+        "estimated_seconds": round(plan_seconds(plan)[0], 2),
         "workers": plan.workers,
     }
 
@@ -194,7 +198,9 @@ def _step_lines(
     yield f"  gives    {_data(plan, step.output)}"
     if step.output.kind == Kind.IMAGE:
         yield f"  dtype    {_dtype_rule(step)}"
+    yield from _conversions(step)
     yield f"  kept in  {_backend_rule(layout, step)}"
+    yield f"  takes    {_time(plan, layout, step)}"
     yield from _limits(step)
 
 
@@ -238,10 +244,48 @@ def _call(call: FunctionPlan, step: StepPlan) -> str:
     how = "plane by plane"
     if call.applies_to == "stack":
         how = f"on the stack over {' and '.join(step.variable_components)}"
-    way = ""
-    if call.memory_type_in != "numpy":
-        way = f", {call.memory_type_in} on {step.device}, converted by {call.conversion}"
-    return f"{call.function}({parameters}) {how}{way}"
+    return f"{call.function}({parameters}) {how}"
+
+
+ROUTES = {
+    "none": "without conversion",
+    "dlpack": "by DLPack, which shares the memory where the device is the same",
+    "cuda_array_interface": "by the CUDA array interface, which shares the memory of the GPU",
+    "cpu": "by a copy over the CPU, because they share no other way",
+}
+"""Why an array comes to a memory type as it does."""
+
+
+def _conversions(step: StepPlan) -> Iterator[str]:
+    """Say how arrays come to the memory types of a step's functions; steps hand on NumPy's."""
+    ways = {
+        (call.memory_type_in, call.conversion): None
+        for chain in step.patterns.values()
+        for call in chain
+        if call.memory_type_in != "numpy"
+    }
+    for memory_type, route in ways:
+        yield f"  converts numpy → {memory_type} {ROUTES[route]}, and back: steps hand on numpy"
+    if ways:
+        names = ", ".join(name for name, _ in ways)
+        yield f"  device   {step.device}: the first that {names} finds"
+
+
+def _time(plan: CompiledPlate, layout: WellLayout, step: StepPlan) -> str:
+    seconds, measured = step_time(plan, layout, step)
+    if seconds is None:
+        return "not known: no speed of a function of it was measured"
+    return f"about {_seconds(seconds)} a well ({MEASURED if measured else CATALOGUE})"
+
+
+MEASURED, CATALOGUE = "measured here while tuning", "speed from the catalogue"
+
+
+def _seconds(seconds: float) -> str:
+    """Return a time with two digits at most: ``0.03 s``, ``14 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.1g} s" if seconds < 1 else f"{round(seconds)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _unchanged(plan: CompiledPlate, step: StepPlan) -> Iterator[str]:
@@ -281,17 +325,34 @@ def _dtype_rule(step: StepPlan) -> str:
 
 def _backend_rule(layout: WellLayout, step: StepPlan) -> str:
     """Say where the output stays while a well runs, by which rule, and where it is written."""
-    rule = "disk: the well does not fit into memory"
-    if step.backend == "memory":
-        rule = "memory: the well fits"
+    size = byte_size(data_bytes(step.output))
+    rule = f"disk ({size} a well): all that lives at a time does not fit, the largest goes first"
+    if step.output.kind == Kind.TABLE:
+        rule = "memory: a table is small"
+    elif step.backend == "memory":
+        rule = f"memory ({size} a well): all that lives at a time fits"
     stores = [output.store for output in layout.outputs if output.dataset == step.step_id]
     return f"{rule}; then written to {', '.join(stores)}" if stores else f"{rule}; not written"
 
 
+def _workers_rule(plan: CompiledPlate) -> str:
+    if plan.workers == len(plan.contexts):
+        return "one for each well"
+    if plan.workers == os.cpu_count():
+        return "one for each core"
+    return "as asked for, or as many as fit into the memory"
+
+
 def _run_lines(plan: CompiledPlate) -> Iterator[str]:
-    yield f"memory: about {byte_size(plan.memory_per_well_bytes)} of pixels a well"
+    yield (
+        f"memory: about {byte_size(plan.memory_per_well_bytes)} a well: the most pixels that live "
+        "at a time, and the copies functions make"
+    )
     where = f" at {plan.scheduler}" if plan.scheduler else ""
-    yield f"workers: {plan.workers} ({plan.executor}{where})"
+    yield f"workers: {plan.workers} ({plan.executor}{where}), {_workers_rule(plan)}"
+    seconds, unknown = plan_seconds(plan)
+    but = f", without {', '.join(unknown)}" if unknown else ""
+    yield f"time: about {_seconds(seconds)} of computing with all workers{but}"
     yield f"output: {plan.output or 'none given'}"
     if plan.settings:
         yield "settings:"

@@ -23,6 +23,7 @@ from napari_openhcs.compiler.patterns import (
     stack_components,
 )
 from napari_openhcs.compiler.sources import (
+    RESERVED_NAMES,
     Read,
     labels_of,
     listed,
@@ -38,7 +39,6 @@ from napari_openhcs.pipeline import FunctionStep
 from napari_openhcs.pipeline.levels import resolved
 from napari_openhcs.pipeline.wiring import unique_title
 from napari_openhcs.plan import (
-    PLATE,
     ArrayInput,
     DataPlan,
     Fix,
@@ -49,8 +49,6 @@ from napari_openhcs.plan import (
 )
 
 __all__ = ["initialize_step_plans_for_context"]
-
-RESERVED_NAMES = (PLATE, "previous")
 
 
 def initialize_step_plans_for_context(draft: Draft) -> Draft:

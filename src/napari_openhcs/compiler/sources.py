@@ -14,6 +14,7 @@ from napari_openhcs.plan import PLATE, DataPlan, Fix, Grid, SourcePlan
 from napari_openhcs.plate import Plate
 
 __all__ = [
+    "RESERVED_NAMES",
     "Fault",
     "Read",
     "channel_label",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 PREVIOUS = "previous"
+
+RESERVED_NAMES = (PLATE, PREVIOUS)
+"""Names that mean something else than a step where a step says what it reads."""
 
 
 @dataclass(frozen=True)

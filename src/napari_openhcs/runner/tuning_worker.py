@@ -22,6 +22,7 @@ import numpy as np
 
 from napari_openhcs.errors import OpenHCSError
 from napari_openhcs.frozen import from_json, to_json
+from napari_openhcs.functions.speeds import megapixels_read, remember_speed
 from napari_openhcs.plan import Grid, ProcessingContext, StepPlan, decode_plan
 from napari_openhcs.runner.dataset import StepData, identity_of_planes, narrow_context
 from napari_openhcs.runner.tables import stack_places
@@ -37,6 +38,18 @@ from napari_openhcs.runner.worker import end_with_children
 __all__ = ["BoundedCache", "TuningWorker"]
 
 log = logging.getLogger(__name__)
+
+
+def _keep_speed(
+    context: ProcessingContext, outcome: StepOutcome, plate_yx: tuple[int, int] | None
+) -> None:
+    """Keep the speed of a step that is one function; in a chain it is not known whose it is."""
+    chains = tuple(outcome.step.patterns.values())
+    if len(chains) != 1 or len(chains[0]) != 1:
+        return
+    ((call,),) = chains
+    (read,) = megapixels_read(context.layout, outcome.step, plate_yx).values()
+    remember_speed(call.function, call.library_version, outcome.seconds, read)
 
 
 class BoundedCache:
@@ -157,13 +170,19 @@ class TuningWorker:
         execution.run(
             last_step=request.last_step,
             before=before,
-            after=lambda outcome: self._give(request, context, outcome),
+            after=lambda outcome: self._give(request, context, outcome, plan.shape_yx),
         )
 
     def _give(
-        self, request: TuningRequest, context: ProcessingContext, outcome: StepOutcome
+        self,
+        request: TuningRequest,
+        context: ProcessingContext,
+        outcome: StepOutcome,
+        plate_yx: tuple[int, int] | None,
     ) -> None:
-        """Send a step's output."""
+        """Send a step's output, and keep how fast its function was for later estimates."""
+        if not outcome.cached:
+            _keep_speed(context, outcome, plate_yx)
         table: dict[str, np.ndarray] = {}
         path = ""
         grid = outcome.data.grid
