@@ -378,7 +378,9 @@ def test_every_fix_of_the_catalogue_is_made(make_plate):
     for case in CASES:
         plan = compile_pipeline(make_plate(**case.plate), Pipeline(case.steps))
         made |= {item.code for item in plan.problems if item.fix}
-    assert made == {code for code, kind in CODES.items() if kind.fix}
+    # Those of special outputs and inputs are in test_specials.
+    others = {code for code in CODES if code.startswith("special_")}
+    assert made - others == {code for code, kind in CODES.items() if kind.fix} - others
 
 
 def test_all_problems_at_once(make_plate):
