@@ -26,6 +26,13 @@ BY_KIND = {
         ("lab.deconvolve", "image"),
         (["lab.smooth", "lab.threshold", "lab.label"], "labels"),
         (["lab.project", "lab.threshold"], "mask"),
+        ("lab.points", "image"),
+        ("lab.mark", "image"),
+        ("lab.mark_if_any", "image"),
+        ("lab.mark_stack", "image"),
+        (["lab.smooth", "lab.points", "lab.mark"], "image"),
+        ({"1": ["lab.smooth", "lab.points"], "2": "lab.points"}, "image"),
+        ({"1": "lab.points", "2": "lab.mark"}, "image"),
         ({"1": "lab.smooth"}, "image"),
         ({"1": "lab.invert", "2": None}, "image"),
         ({"1": "lab.threshold", "2": ["lab.smooth", "lab.threshold"]}, "mask"),
@@ -93,6 +100,10 @@ def test_what_compiles_runs_as_planned(pipeline, make_plate, lab, monkeypatch):
 
     def compare(outcome):
         planned = outcome.step.output
+        given = {item.name: item.grid for item in outcome.step.special_outputs}
+        assert set(outcome.data.specials) == set(given)
+        for name, values in outcome.data.specials.items():
+            assert set(values) == set(given[name].coords())
         if planned.kind == Kind.TABLE:
             tables = outcome.data.tables
             assert {place.field for place in tables} == set(planned.grid.field)
