@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,18 @@ steps = st.builds(
     ),
 )
 pipelines = st.builds(Pipeline, st.lists(steps, max_size=4), name=st.text(max_size=30))
+
+
+@settings(max_examples=100, deadline=None)
+@given(pipeline=pipelines)
+def test_pipelines_compare_hash_and_pickle_by_value(pipeline: Pipeline) -> None:
+    copied = pickle.loads(pickle.dumps(pipeline))
+    assert copied == pipeline
+    assert hash(copied) == hash(pipeline)
+    edited = pipeline.insert(0, FunctionStep(GAUSSIAN, name="new", special_outputs={"a": None}))
+    assert edited != pipeline
+    assert edited.remove(0) == pipeline
+    assert hash(edited.remove(0)) == hash(pipeline)
 
 
 class TestExport:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_openhcs.plan import Coord
+from napari_openhcs.runner import well as well_module
 from napari_openhcs.runner.dataset import narrow_context
 from napari_openhcs.runner.tables import join_channels, stack_places
 from napari_openhcs.runner.well import StepError, StepOutcome, WellExecution
@@ -186,3 +188,21 @@ def test_stack_places_says_where_rows_are_from(builder: Build) -> None:
     assert list(stacked) == ["well", "field", "z", "label", "mean"]
     assert [values.tolist() for values in stacked.values()] == [["A01"], ["1"], [1], [7], [0.5]]
     assert stacked["label"].dtype.kind == "i"
+
+
+def test_what_the_plan_says_of_memory_reaches_every_call(
+    builder: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = builder(wells=("A01",), fields=("1",))
+    built.step("strict", [call("smooth")], cpu_fallback=False, oom_retries=0)
+    built.step("lenient", [call("smooth")], oom_retries=5)
+    seen = []
+    apply_chain = well_module.apply_chain
+
+    def noted(*args: Any, **options: Any) -> Any:
+        seen.append((options["cpu_fallback"], options["oom_retries"]))
+        return apply_chain(*args, **options)
+
+    monkeypatch.setattr(well_module, "apply_chain", noted)
+    execute(built, "A01")
+    assert list(dict.fromkeys(seen)) == [(False, 0), (True, 5)]

@@ -84,6 +84,22 @@ def test_options_show_and_set(form, session, plate):
     assert session.pipeline[1].select == {}
 
 
+def test_options_say_which_level_a_limit_comes_from(form, session):
+    session.add_function("toy.smooth")
+    assert form.options.limits.text() == "no time limit (default)"
+    session.set_step(0, time_limit_s=30, cpu_fallback=False)
+    assert form.options.limits.text() == "30 s a well (step)"
+    assert "2 new attempts out of memory (default)" in form.options.limits.toolTip()
+    assert "then the well fails (step)" in form.options.limits.toolTip()
+
+
+def test_what_an_earlier_step_gives_is_said_and_not_asked_for(real):
+    real._session.add_function("napari_openhcs.functions.positions.draw_positions")
+    assert list(real.calls[0].rows) == ["radius"]
+    texts = [label.text() for label in real.findChildren(QLabel)]
+    assert "Takes positions from the nearest earlier step that gives them." in texts
+
+
 def test_an_unknown_function_is_kept_and_said(form, session, monkeypatch):
     session.set_pipeline(Pipeline([FunctionStep(("who.knows", {"a": 1}))]))
     session.select_step(0)

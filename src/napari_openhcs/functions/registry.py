@@ -453,6 +453,7 @@ def describe(spec: FunctionSpec) -> dict[str, Any]:
         "available": is_available(spec),
         "install": install_command(spec),
         "dtypes": dict(spec.dtypes),
+        "special_outputs": dict(spec.special_outputs),
         "parameters": [
             {
                 "name": item.name,

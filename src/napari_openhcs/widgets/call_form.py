@@ -76,6 +76,9 @@ class CallForm(QWidget):
             self._fold(rare, call)
         if not spec.parameters:
             self._grid.addWidget(caption("This function has no parameters."), 0, 0, 1, 3)
+        if taken := [item.name for item in spec.special_parameters]:
+            text = f"Takes {' and '.join(taken)} from the nearest earlier step that gives them."
+            self._grid.addWidget(caption(text), self._grid.rowCount(), 0, 1, 3)
         ignore_wheel(self)
 
     @property

@@ -8,16 +8,19 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QLabel,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_openhcs.axes import Contract
+from napari_openhcs.pipeline.levels import STEP_OPTIONS, resolved
 from napari_openhcs.pipeline.wiring import input_candidates, spec_of
 from napari_openhcs.session import Session
 from napari_openhcs.widgets.elided import ElidedBox
 from napari_openhcs.widgets.style import ignore_wheel
+from napari_openhcs.words import counted
 
 __all__ = ["StepOptions"]
 
@@ -60,6 +63,7 @@ class StepOptions(QWidget):
         self.keep = QCheckBox("Keep the result on disk")
         self.keep.setToolTip("Write this step's output beside the final results")
         self.keep.clicked.connect(lambda checked: self._set(materialize=checked))
+        self.limits = QLabel()
         self._lay_out()
         ignore_wheel(self)
         self.refresh()
@@ -74,6 +78,7 @@ class StepOptions(QWidget):
         form.addRow("pixel type", self.dtype)
         form.addRow("", self.volume)
         form.addRow("", self.keep)
+        form.addRow("limits", self.limits)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
@@ -140,6 +145,23 @@ class StepOptions(QWidget):
         self.volume.setChecked(step.volume)
         self.volume.setVisible(self._can_do_volumes())
         self.keep.setChecked(step.materialize)
+        self._show_limits()
+
+    def _show_limits(self) -> None:
+        """Show the time limit and who set it; the tool tip has the other limits too."""
+        pipeline = self._session.pipeline
+        found = resolved(pipeline.config, pipeline[self._index])
+        limit, retries, fallback = (found[name].value for name in STEP_OPTIONS)
+        texts = (
+            "no time limit" if limit is None else f"{limit:g} s a well",
+            f"{counted(retries, 'new attempt')} out of memory",
+            "then on the CPU" if fallback else "then the well fails",
+        )
+        lines = [
+            f"{text} ({found[name].level})" for name, text in zip(STEP_OPTIONS, texts, strict=True)
+        ]
+        self.limits.setText(lines[0])
+        self.limits.setToolTip("\n".join([*lines, "From: default, pipeline or step"]))
 
     def _can_do_volumes(self) -> bool:
         step = self._session.pipeline[self._index]
