@@ -22,8 +22,10 @@ from napari_openhcs.ome_zarr.results import open_results
 from napari_openhcs.pipeline import FunctionStep, Pipeline
 from napari_openhcs.pipeline.script import export_script, import_script
 from napari_openhcs.plan import SpecialInput, decode_plan, encode_plan
+from napari_openhcs.runner.dataset import narrow_context
 from napari_openhcs.runner.paths import RunPaths
 from napari_openhcs.runner.publish import read_marker
+from napari_openhcs.runner.well import WellExecution
 from napari_openhcs.sample_data import write_sample_plate
 from napari_openhcs.storage import read_plane
 
@@ -159,6 +161,26 @@ def test_the_plan_in_words_says_what_is_linked(finished):
     assert "  takes    positions from Spots (step 4)\n" in text
     assert "  beside   positions, written as csv\n" in text
     assert "  beside   outlines (regions), written as roi\n" in text
+
+
+class Cache(dict):
+    put = dict.__setitem__
+
+
+def test_one_field_is_tuned_with_what_the_steps_give_there(finished):
+    plan = compile_pipeline(finished[0], WHOLE)
+    whole = open_results(finished[1]).special("positions", "A01")
+    context = narrow_context(plan.contexts["A01"], "2")
+    cache = Cache()
+    for cached in (False, True):
+        seen = []
+        execution = WellExecution(plan, context, cache=cache)
+        execution.run(after=lambda outcome, seen=seen: seen.append(outcome.cached))
+        assert set(seen) == {cached}
+        (place, positions), *more = execution.read_special("04_spots", "positions").items()
+        assert (place.field, more) == ("2", [])
+        expected = next(value for at, value in whole.items() if at.field == "2")
+        np.testing.assert_allclose(positions, expected, atol=1e-9)
 
 
 def test_a_script_gives_the_same_pipeline():

@@ -75,7 +75,13 @@ def narrow_context(context: ProcessingContext, field_id: str) -> ProcessingConte
 
     layout = context.layout
     steps = tuple(
-        replace(step, output=replace(step.output, grid=of(step.output.grid)))
+        replace(
+            step,
+            output=replace(step.output, grid=of(step.output.grid)),
+            special_outputs=tuple(
+                replace(item, grid=of(item.grid)) for item in step.special_outputs
+            ),
+        )
         for step in layout.steps
     )
     outputs = tuple(
