@@ -173,3 +173,38 @@ def test_an_encoding_that_is_declared_does_not_change_what_was_shown(write: Writ
     state = trust(path)
     assert state.state is State.READY
     assert registry.get_function(state.functions[0].id)(np.ones(1)) == 1
+
+
+SPECIAL = """
+import numpy as np
+from napari_openhcs.functions.special import special_inputs, special_outputs
+from napari_openhcs.memory_types.decorators import numpy
+
+@special_outputs("positions", rows="table")
+@numpy
+def peaks(image):
+    places = np.argwhere(image == image.max())
+    return image, places, {"y": places[:, 0]}
+
+@special_inputs("positions")
+@numpy
+def mark(image, positions, value: int = 0):
+    marked = image.copy()
+    marked[tuple(np.rint(positions).astype(int).T)] = value
+    return marked
+
+@special_outputs("positions")
+@numpy
+def wrong(image):
+    return image, "nowhere"
+"""
+
+
+def test_special_outputs_and_inputs_are_listed_and_tried(write: Write) -> None:
+    state = trust(write("special.py", SPECIAL))
+    assert [spec.id.rpartition(".")[2] for spec in state.functions] == ["peaks", "mark"]
+    peaks, mark = state.functions
+    assert dict(peaks.special_outputs) == {"positions": "positions", "rows": "table"}
+    assert [item.name for item in mark.special_parameters] == ["positions"]
+    assert [item.name for item in mark.form_parameters] == ["value"]
+    assert "gave 'positions' as str: expected finite positions" in state.problems["wrong"]
