@@ -1,6 +1,6 @@
 import pickle
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -97,3 +97,12 @@ def test_json_of_another_form_is_refused(text):
 def test_what_has_no_json_form_is_refused():
     with pytest.raises((TypeError, NotImplementedError)):
         to_json(FrozenMapping({"a": object()}))
+
+
+def test_numbers_that_json_does_not_have_go_through_it():
+    values = freeze(
+        {"a": float("inf"), "b": (1.5, (float("-inf"),)), "c": {"d": float("nan")}, "e": None}
+    )
+    again = from_json(to_json(values), FrozenMapping[str, Any])
+    assert again == values
+    assert repr(again) == repr(values)

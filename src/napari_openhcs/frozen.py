@@ -7,6 +7,7 @@ Plans, plates and pipelines are made of frozen dataclasses, tuples and
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -79,17 +80,46 @@ class FrozenMapping(Mapping[K, V]):
 
 
 def freeze(value: Any) -> Any:
-    """Turn lists into tuples and mappings into :class:`FrozenMapping`, all the way down."""
+    """Turn lists into tuples and mappings into :class:`FrozenMapping`, all the way down.
+
+    Every "not a number" becomes the one of :mod:`math`, so that mappings holding it are equal.
+    """
     if isinstance(value, Mapping):
         return FrozenMapping({key: freeze(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
+    if isinstance(value, float) and value != value:
+        return math.nan
     return value
+
+
+_NUMBER = "$number"
+"""Key of the mapping that stands in JSON for a number JSON does not have: inf, -inf, nan."""
+
+
+def _finite(value: Any) -> Any:
+    """Return a value in which numbers that JSON does not have are written as mappings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_NUMBER: repr(value)}
+    if type(value) is tuple:
+        return tuple(_finite(item) for item in value)
+    return value
+
+
+def _restored(value: Any) -> Any:
+    """Undo :func:`_finite` in frozen values."""
+    if type(value) is tuple:
+        return tuple(_restored(item) for item in value)
+    if not isinstance(value, FrozenMapping):
+        return value
+    if len(value) == 1 and isinstance(text := value.get(_NUMBER), str):
+        return freeze(float(text))
+    return FrozenMapping({key: _restored(item) for key, item in value.items()})
 
 
 def _encode(value: Any) -> Any:
     if isinstance(value, FrozenMapping):
-        return dict(value)
+        return {key: _finite(item) for key, item in value.items()}
     raise NotImplementedError(f"{type(value).__name__} has no JSON form")
 
 
@@ -101,7 +131,7 @@ def _decode(target: Any, value: Any) -> Any:
         frozen: FrozenMapping[Any, Any] = freeze(
             msgspec.convert(value, plain, str_keys=True, dec_hook=_decode)
         )
-        return frozen
+        return FrozenMapping({key: _restored(item) for key, item in frozen.items()})
     raise NotImplementedError(f"{target} cannot be read from JSON")
 
 

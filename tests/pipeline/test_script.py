@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_openhcs.errors import ParameterError, ScriptError
+from napari_openhcs.errors import ParameterError, PipelineError, ScriptError
 from napari_openhcs.functions.registry import specs
 from napari_openhcs.pipeline import FunctionCall, FunctionStep, Pipeline, PipelineConfig
 from napari_openhcs.pipeline.script import MAX_SCRIPT_BYTES, export_script, import_script
+from napari_openhcs.pipeline.script_writer import format_literal
 
 GAUSSIAN = "skimage.filters.gaussian"
 TYPICAL = Pipeline(
@@ -54,11 +55,7 @@ def only_step(text: str) -> FunctionStep:
 
 
 literals = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**9), 10**9)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats() | st.text(max_size=20),
     lambda children: (
         st.lists(children, max_size=3).map(tuple)
         | st.dictionaries(st.text(max_size=5), children, max_size=3)
@@ -108,7 +105,10 @@ class TestExport:
     def test_a_typical_pipeline_reads_as_a_person_would_write_it(self) -> None:
         text = export_script(TYPICAL)
         assert "from skimage.filters import gaussian\n" in text
-        assert '    [\n        FunctionStep(\n            (gaussian, {"sigma": 1.5' in text
+        assert (
+            '    [\n        # Smooth\n        FunctionStep(\n            (gaussian, {"sigma": 1.5'
+            in text
+        )
         assert 'select={"channel": "DAPI"},' in text
         assert "variable_components" not in text
 
@@ -121,8 +121,10 @@ class TestExport:
         assert import_script(text) == pipeline
 
     def test_what_no_script_can_hold_is_refused(self) -> None:
-        with pytest.raises(ParameterError, match="nan"):
-            export_script(Pipeline([FunctionStep((GAUSSIAN, {"sigma": float("nan")}))]))
+        with pytest.raises(PipelineError, match="surrogate"):
+            FunctionStep((GAUSSIAN, {"mode": "\ud800"}))
+        with pytest.raises(ParameterError, match="object"):
+            format_literal(object())
 
     @pytest.mark.skipif(
         shutil.which("ruff") is None and not (Path(sys.executable).parent / "ruff").exists(),
@@ -159,124 +161,6 @@ class TestRoundTrip:
         path = tmp_path / "p.py"
         path.write_text(export_script(TYPICAL), encoding="utf-8")
         assert import_script(path) == TYPICAL
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        script("(gaussian, {'sigma': 2,})", after="# the end"),
-        script("func=(gaussian, {'sigma': 2})"),
-        script("(f.gaussian, {'sigma': 2})", before="import skimage.filters as f"),
-        script("(skimage.filters.gaussian, {'sigma': 2})", before="import skimage.filters"),
-        script("(blur, {'sigma': 2})", before="from skimage.filters import gaussian as blur"),
-        script("(gaussian, {'sigma': SIGMA})", before="SIGMA: float = 2"),
-        script("('skimage.filters.gaussian', {'sigma': 2})"),
-        script("(gaussian, {'sigma': 2})", after="if __name__ == '__main__':\n    main(pipeline)"),
-        "'''Doc.'''\nfrom __future__ import annotations\n" + script("(gaussian, {'sigma': 2})"),
-        "import napari_openhcs as o\nfrom skimage.filters import gaussian\n"
-        "smooth = o.FunctionStep((gaussian, {'sigma': 2}))\nsteps = [smooth]\n"
-        "mine = o.Pipeline(steps)",
-    ],
-)
-def test_variations_people_write(text: str) -> None:
-    assert only_step(text) == FunctionStep((GAUSSIAN, {"sigma": 2}))
-
-
-CANARY = "__import__('pathlib').Path('CANARY').touch()"
-HOSTILE = [
-    CANARY,
-    "import os\nos.system('touch CANARY')",
-    "from os import system",
-    "import skimage.io",
-    "from . import something",
-    "from napari_openhcs import *",
-    "from napari_openhcs.cli import main",
-    "def f(): pass",
-    "class A: pass",
-    "@gaussian\ndef f(): pass",
-    "lambda: 0",
-    "x = [i for i in (1, 2)]",
-    "x = (y := 3)",
-    "x = f'{1}'",
-    "x = 1 + 1",
-    "x = b'bytes'",
-    "x = 1j",
-    "x = ...",
-    "x = {1, 2}",
-    "x = gaussian.__globals__",
-    "x = ().__class__",
-    "x = open('CANARY', 'w')",
-    "x = eval('1')",
-    "x, y = 1, 2",
-    "x = y = gaussian",
-    "x += 1",
-    "del pipeline",
-    "global x",
-    "assert True",
-    "while True: pass",
-    "for x in (1,): pass",
-    "try:\n    pass\nexcept Exception:\n    pass",
-    "with open('CANARY', 'w'): pass",
-    "if True: pass",
-    f"if __name__ == '__main__':\n    main({CANARY})",
-    f"if __name__ == '__main__':\n    {CANARY}",
-    "if __name__ == '__main__':\n    main(pipeline)\nelse:\n    pass",
-    "raise SystemExit(main(pipeline))",
-    "x = {**{}}",
-    "x = [*(1, 2)]",
-    "x = {'a': 1, 'a': 2}",
-    "x = {gaussian: 1}",
-    "x = undefined",
-    "x = Pipeline",
-    "x = FunctionStep()",
-    "x = FunctionStep(gaussian, 3)",
-    "x = FunctionStep(gaussian, nam='y')",
-    "x = FunctionStep(gaussian, **{})",
-    "x = FunctionStep(gaussian, name='a', name='b')",
-    "x = FunctionStep(gaussian, group_by='colour')",
-    "x = FunctionStep((gaussian, {'sigma': gaussian}))",
-    "x = Pipeline(gaussian)",
-    "x = Pipeline([gaussian])",
-    "import skimage.filters as f\nx = FunctionStep(f.gausian)",
-    "from skimage.filters import gausian",
-    "yield 1",
-    "await x",
-    "async def f(): pass",
-    "import skimage\nx = FunctionStep(skimage.filters._gaussian.gaussian)",
-    "type X = int",
-]
-
-
-@pytest.mark.parametrize("line", HOSTILE)
-def test_anything_else_is_refused_and_not_executed(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ScriptError) as caught:
-        import_script(script(after=line))
-    assert caught.value.line >= 5
-    assert f"line {caught.value.line}" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "x = 3",
-        "(" * 5000,
-        "x = " + "-" * 50_000 + "1",
-        "x = " + "[" * 150 + "]" * 150,
-        "x = \0",
-        "x = 'unclosed",
-        "\ud800",
-        "p = Pipeline([])",
-        "from napari_openhcs import Pipeline\na = Pipeline([])\nb = Pipeline([])",
-    ],
-)
-def test_what_is_no_pipeline_is_refused(text: str) -> None:
-    with pytest.raises(ScriptError):
-        import_script(text)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from napari_openhcs.errors import PipelineError
+from napari_openhcs.pipeline.literals import shown
 
 __all__ = ["PipelineConfig"]
 
@@ -54,7 +55,7 @@ class PipelineConfig:
             value = getattr(self, item.name)
             if not accepts(value):
                 raise PipelineError(
-                    f"The configuration's {item.name} is {value!r}: expected {expected}."
+                    f"The configuration's {item.name} is {shown(value)}: expected {expected}."
                 )
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from napari_openhcs.errors import PipelineError
 from napari_openhcs.pipeline.config import PipelineConfig
+from napari_openhcs.pipeline.literals import shown
 from napari_openhcs.pipeline.step import FunctionStep
 
 __all__ = ["Pipeline"]
@@ -31,7 +32,7 @@ def _check(expected: str, kind: type) -> Any:
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, kind):
             raise PipelineError(
-                f"The pipeline's {attribute.name} is {value!r}: expected {expected}."
+                f"The pipeline's {attribute.name} is {shown(value)}: expected {expected}."
             )
 
     return validate

@@ -24,12 +24,10 @@ from napari_openhcs.errors import ScriptError
 from napari_openhcs.functions.custom_files import add_folder
 from napari_openhcs.pipeline.pipeline import Pipeline
 from napari_openhcs.pipeline.script_reader import read_pipeline
+from napari_openhcs.pipeline.script_words import MAX_SCRIPT_BYTES
 from napari_openhcs.pipeline.script_writer import write_pipeline
 
 __all__ = ["MAX_SCRIPT_BYTES", "export_script", "import_script"]
-
-MAX_SCRIPT_BYTES = 1_000_000
-"""A script longer than this is refused unread."""
 
 
 def export_script(pipeline: Pipeline) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,6 +16,7 @@ from napari_openhcs.axes import slug
 from napari_openhcs.errors import ParameterError
 from napari_openhcs.frozen import FrozenMapping
 from napari_openhcs.pipeline.config import PipelineConfig
+from napari_openhcs.pipeline.literals import shown
 from napari_openhcs.pipeline.pipeline import Pipeline
 from napari_openhcs.pipeline.step import Chain, FunctionCall, FunctionStep
 
@@ -28,12 +30,18 @@ _OWN_NAMES = ("FunctionStep", "Pipeline", "PipelineConfig", "main", "pipeline")
 
 @dataclass(frozen=True)
 class _Group:
-    """A bracketed list of items, on one line if it fits, else one item a line."""
+    """A bracketed list of items, on one line if it fits, else one item a line.
+
+    `comment` stands on a line of its own before it, where it is an item of another group;
+    `comma` ends the last of several lines.
+    """
 
     opening: str
     items: tuple[tuple[str, _Node], ...]
     closing: str
     broken: bool = False
+    comment: str = ""
+    comma: str = ","
 
     def flat(self) -> str:
         inner = ", ".join(prefix + _flat(node) for prefix, node in self.items)
@@ -54,34 +62,58 @@ def _is_broken(node: _Node) -> bool:
     )
 
 
+def _width(text: str) -> int:
+    """Return how many columns a text takes: East Asian letters two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(letter) in ("Mn", "Me")
+        else 2
+        if unicodedata.east_asian_width(letter) in "WF"
+        else 1
+        for letter in text
+    )
+
+
 def _render(node: _Node, indent: int, before: int, after: int = 0) -> str:
     """Lay out a node that starts at column `before`, with `after` characters behind it."""
     if isinstance(node, str):
         return node
-    if not _is_broken(node) and before + len(node.flat()) + after <= LINE_LENGTH:
+    if not node.items or (
+        not _is_broken(node) and before + _width(node.flat()) + after <= LINE_LENGTH
+    ):
         return node.flat()
     margin = INDENT * (indent + 1)
     lines = [
-        f"{margin}{prefix}{_render(item, indent + 1, len(margin) + len(prefix), 1)},"
+        f"{_comment(item, margin)}{margin}{prefix}"
+        f"{_render(item, indent + 1, len(margin) + _width(prefix), 1)}{node.comma}"
         for prefix, item in node.items
     ]
     return "\n".join([node.opening, *lines, INDENT * indent + node.closing])
 
 
+def _comment(node: _Node, margin: str) -> str:
+    """Return the line with a node's comment; empty without one."""
+    found = isinstance(node, _Group) and node.comment
+    return f"{margin}# {found}\n" if found else ""
+
+
 def _text(value: str) -> str:
     """Return a string literal in double quotes unless that needs more escapes."""
     plain = repr(value)
-    if plain[0] == "'" and '"' not in value:
-        return f'"{plain[1:-1]}"'
-    return plain
+    body = plain[1:-1]
+    if plain[0] == '"':
+        return plain
+    if value.count('"') > value.count("'"):
+        return plain
+    return '"' + body.replace("\\'", "'").replace('"', '\\"') + '"'
 
 
-def _number(value: float) -> str:
-    if math.isnan(value):
-        raise ParameterError("A parameter is not a number (nan): a script cannot hold it.")
-    if math.isinf(value):
-        return "1e999" if value > 0 else "-1e999"
-    return repr(value)
+def _number(value: float) -> _Node:
+    if math.isfinite(value):
+        return repr(value).replace("e+", "e")
+    return _Group("float(", (("", f'"{value!r}"'),), ")", comma="")
 
 
 def _literal(value: Any) -> _Node:
@@ -100,7 +132,7 @@ def _literal(value: Any) -> _Node:
             "{", tuple((f"{_flat(_literal(k))}: ", _literal(v)) for k, v in value.items()), "}"
         )
     raise ParameterError(
-        f"A parameter is {value!r} ({type(value).__name__}): a script can hold text, numbers, "
+        f"A parameter is {shown(value)} ({type(value).__name__}): a script can hold text, numbers, "
         "True, False, None, and tuples and mappings of those."
     )
 
@@ -136,27 +168,22 @@ class _Names:
 
     def imports(self, own: list[str]) -> list[str]:
         """Return the import lines, sorted as isort does within one block."""
-        modules: dict[str, list[str]] = {"napari_openhcs": own}
+        modules: dict[str, list[str]] = {"napari_openhcs": sorted(own, key=_isort_key)}
+        statements = []
         for function, name in self._by_id.items():
             module, _, original = function.rpartition(".")
-            item = original if original == name else f"{original} as {name}"
-            modules.setdefault(module, []).append(item)
+            if original == name:
+                modules.setdefault(module, []).append(original)
+            else:
+                statements.append((module, [f"{original} as {name}"]))
+        statements += [(name, sorted(items, key=_isort_key)) for name, items in modules.items()]
         lines = []
-        for module in sorted(modules):
-            items = sorted(modules[module], key=_isort_key)
-            node = _Group("(", tuple(("", item) for item in items), ")")
+        for module, items in sorted(statements, key=lambda item: (item[0], _isort_key(item[1][0]))):
+            node = _Group("(", tuple(("", item) for item in items), ")", broken=True)
             flat = f"from {module} import {', '.join(items)}"
-            lines.append(
-                flat
-                if len(flat) <= LINE_LENGTH
-                else f"from {module} import {_render(attrs_broken(node), 0, 0)}"
-            )
+            fits = len(flat) <= LINE_LENGTH
+            lines.append(flat if fits else f"from {module} import {_render(node, 0, 0)}")
         return lines
-
-
-def attrs_broken(node: _Group) -> _Group:
-    """Return the group with one item a line."""
-    return _Group(node.opening, node.items, node.closing, broken=True)
 
 
 def _isort_key(name: str) -> tuple[int, str]:
@@ -205,7 +232,8 @@ def _step(step: FunctionStep, names: _Names) -> _Node:
         if attribute.name == "select":
             value = {key: _unwrap(item) for key, item in value.items()}
         arguments.append((f"{attribute.name}=", _literal(value)))
-    return _Group("FunctionStep(", tuple(arguments), ")")
+    comment = _printable(step.name) if step.name else ""
+    return _Group("FunctionStep(", tuple(arguments), ")", comment=comment)
 
 
 _plain = FunctionStep("none")
@@ -222,8 +250,13 @@ def _config(config: PipelineConfig) -> _Node:
     return _Group("PipelineConfig(", changed, ")")
 
 
+def _printable(name: str) -> str:
+    """Return a name as it can stand in a comment: on one line, without hidden characters."""
+    return "".join(c for c in name if c.isprintable()).strip()
+
+
 def _docstring(name: str) -> str:
-    title = "".join(c for c in name if c.isprintable()).replace("\\", "/").replace('"', "'")
+    title = _printable(name).replace("\\", "/").replace('"', "'")
     return (
         f'"""{title.strip() or "Pipeline"}.\n\n'
         f"Run it on a plate: python {slug(name)}.py PLATE --output OUT\n"

@@ -11,6 +11,7 @@ from napari_openhcs.axes import COMPONENTS
 from napari_openhcs.errors import PipelineError
 from napari_openhcs.frozen import FrozenMapping, freeze
 from napari_openhcs.functions.registry import function_id
+from napari_openhcs.pipeline.literals import shown, why_no_literal
 
 __all__ = ["Chain", "FunctionCall", "FunctionStep", "Pattern"]
 
@@ -18,25 +19,15 @@ __all__ = ["Chain", "FunctionCall", "FunctionStep", "Pattern"]
 def _parameters(value: Any) -> FrozenMapping[str, Any]:
     if not isinstance(value, Mapping):
         raise PipelineError(
-            f"The parameters of a function are {value!r}: expected a mapping such as "
+            f"The parameters of a function are {shown(value)}: expected a mapping such as "
             '{"sigma": 1.5}.'
         )
     for name, item in value.items():
-        if not isinstance(name, str) or not _is_literal(item):
-            raise PipelineError(
-                f"Parameter {name!r} is {item!r}: expected text, a number, True, False, None, or "
-                "a tuple or mapping of those."
-            )
+        expected = why_no_literal(item) if isinstance(name, str) else "a name that is text"
+        if expected or (expected := why_no_literal(name)):
+            raise PipelineError(f"Parameter {shown(name)} is {shown(item)}: expected {expected}.")
     frozen: FrozenMapping[str, Any] = freeze(value)
     return frozen
-
-
-def _is_literal(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_literal(item) for item in value)
-    if isinstance(value, Mapping):
-        return all(_is_literal(item) for pair in value.items() for item in pair)
-    return value is None or isinstance(value, bool | int | float | str)
 
 
 @attrs.frozen
@@ -91,7 +82,7 @@ def _call(value: Any) -> FunctionCall:
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping):
         return FunctionCall(_call(value[0]).function, value[1])
     raise PipelineError(
-        f"{value!r} is not a function: expected a function, its id as text, or "
+        f"{shown(value)} is not a function: expected a function, its id as text, or "
         "(function, {parameters})."
     )
 
@@ -103,7 +94,7 @@ def _chain(value: Any) -> FunctionCall | Chain:
     if not is_list:
         return _call(value)
     if not value:
-        raise PipelineError("A chain needs at least one function; this one is empty.")
+        raise PipelineError("A chain of functions is empty: expected at least one.")
     return tuple(_call(item) for item in value)
 
 
@@ -116,21 +107,31 @@ def as_pattern(value: Any) -> Pattern:
         A function (or its id); ``(function, {parameters})``; a list of those; or a mapping
         from component value to any of those or None.
     """
-    if isinstance(value, Mapping):
-        return FrozenMapping(
-            {str(key): None if item is None else _chain(item) for key, item in value.items()}
-        )
-    return _chain(value)
+    if not isinstance(value, Mapping):
+        return _chain(value)
+    pattern: dict[str, FunctionCall | Chain | None] = {}
+    for key, item in value.items():
+        if isinstance(key, bool) or not isinstance(key, str | int) or why_no_literal(key):
+            raise PipelineError(
+                f"{shown(key)} is no key of a pattern: expected the value of a component as text "
+                "or a whole number."
+            )
+        if str(key) in pattern:
+            raise PipelineError(
+                f"The key {shown(key)} stands twice in a pattern: expected each value once."
+            )
+        pattern[str(key)] = None if item is None else _chain(item)
+    return FrozenMapping(pattern)
 
 
 def _components(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
-    values = (value,) if isinstance(value, str) else tuple(value)
+    values = tuple(value) if isinstance(value, list | tuple) else (value,)
     for component in values:
         if component not in COMPONENTS:
             raise PipelineError(
-                f"'{component}' is not a component: expected one of {', '.join(COMPONENTS)}."
+                f"{shown(component)} is not a component: expected one of {', '.join(COMPONENTS)}."
             )
     return values
 
@@ -138,13 +139,19 @@ def _components(value: Any) -> tuple[str, ...] | None:
 def _selection(value: Any) -> FrozenMapping[str, tuple[str | int, ...]]:
     if value is not None and not isinstance(value, Mapping):
         raise PipelineError(
-            f'A step\'s select is {value!r}: expected a mapping such as {{"channel": "DAPI"}}.'
+            f'A step\'s select is {shown(value)}: expected a mapping such as {{"channel": "DAPI"}}.'
         )
     selection = {
-        str(key): tuple(item) if isinstance(item, list | tuple) else (item,)
+        key: tuple(item) if isinstance(item, list | tuple) else (item,)
         for key, item in dict(value or {}).items()
     }
     _components(tuple(selection))
+    for key, items in selection.items():
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, str | int) or why_no_literal(item):
+                raise PipelineError(
+                    f"A step's select is {shown(item)} for {key}: expected names or numbers."
+                )
     return FrozenMapping(selection)
 
 
@@ -153,7 +160,9 @@ def _check(expected: str, accepts: Callable[[Any], bool]) -> Any:
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not accepts(value):
-            raise PipelineError(f"A step's {attribute.name} is {value!r}: expected {expected}.")
+            raise PipelineError(
+                f"A step's {attribute.name} is {shown(value)}: expected {expected}."
+            )
 
     return validate
 
@@ -188,7 +197,7 @@ _is_wiring = _check(
 def _wiring(value: Any) -> FrozenMapping[str, Any]:
     if not isinstance(value, Mapping):
         raise PipelineError(
-            f"A step's inputs is {value!r}: expected a mapping such as "
+            f"A step's inputs is {shown(value)}: expected a mapping such as "
             '{"labels": "Split nuclei"}.'
         )
     return FrozenMapping(value)
