@@ -108,6 +108,20 @@ class TestJson:
         status, document = call("export", output)
         assert document["script"] == script.read_text()
 
+    def test_diff_and_notebook(self, call: Any, script: Path, tmp_path: Path) -> None:
+        edited = tmp_path / "edited.py"
+        edited.write_text(script.read_text().replace('"sigma": 1.5', '"sigma": 2.0'))
+        assert call("diff", script, script) == (0, {"same": True, "changes": []})
+        status, document = call("diff", script, edited)
+        assert (status, document["changes"]) == (0, ["step 1 'Smooth': sigma 1.5 → 2.0"])
+        target = tmp_path / "nuclei.ipynb"
+        status, document = call(
+            "export", script, "--notebook", "--plate", "P", "--well", "a2", "--output", target
+        )
+        assert document["notebook"] == json.loads(target.read_text(encoding="utf-8"))
+        assert document["notebook"]["nbformat"] == 4
+        assert 'WELL = "A02"' in "".join(document["notebook"]["cells"][2]["source"])
+
     def test_table(self, call: Any, output: Path, tmp_path: Path) -> None:
         status, document = call("table", output, "Measurements", "--csv", tmp_path / "t.csv")
         lines = (tmp_path / "t.csv").read_text().splitlines()
@@ -219,7 +233,7 @@ class TestRefusals:
         for command in ("run", "compile", "show"):
             more = [plate, "--output", tmp_path / "o"] if command == "run" else []
             sentence = refused(command, script, *([plate] if command == "compile" else more))
-            assert "line 1" in sentence
+            assert "line 2, column" in sentence
         assert not canary.exists()
         assert not (tmp_path / "o").exists()
 

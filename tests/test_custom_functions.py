@@ -238,7 +238,7 @@ def test_a_script_elsewhere_says_what_to_copy_and_trust_and_then_works(
 ) -> None:
     folder = elsewhere()
     script = folder / "pipeline.py"
-    with pytest.raises(ScriptError, match=r"line 7: .*copy mine\.py into") as caught:
+    with pytest.raises(ScriptError, match=r"line 7, column 1: .*copy mine\.py into") as caught:
         import_script(script)
     assert caught.value.line == 7
     command = [sys.executable, str(script), str(plate), "--output", str(tmp_path / "out"), "--json"]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_openhcs.formats import open_plate
     from napari_openhcs.ome_zarr.results import open_results
     from napari_openhcs.pipeline import FunctionStep, Pipeline, PipelineConfig
+    from napari_openhcs.pipeline.notebook import export_notebook
+    from napari_openhcs.well_preview import WellPreview
 
 __version__ = "0.1.0"
 
@@ -23,7 +25,9 @@ __all__ = [
     "FunctionStep",
     "Pipeline",
     "PipelineConfig",
+    "WellPreview",
     "compile_pipeline",
+    "export_notebook",
     "main",
     "open_plate",
     "open_results",
@@ -34,7 +38,9 @@ _HOMES = {
     "FunctionStep": "pipeline",
     "Pipeline": "pipeline",
     "PipelineConfig": "pipeline",
+    "WellPreview": "well_preview",
     "compile_pipeline": "compiler",
+    "export_notebook": "pipeline.notebook",
     "main": "cli",
     "open_plate": "formats",
     "open_results": "ome_zarr.results",

@@ -120,6 +120,25 @@ class TestExport:
         assert "from skimage.filters import sobel as filters_sobel" in text
         assert import_script(text) == pipeline
 
+    @pytest.mark.parametrize(
+        "function",
+        [
+            "os.system",
+            "gaussian",
+            "skimage.filters.gausian",
+            "x import y\nimport os #.z",
+            "",
+            "a.if",
+        ],
+    )
+    def test_a_function_that_is_not_known_is_never_imported(self, function: str) -> None:
+        pipeline = Pipeline([FunctionStep((function, {"sigma": 1}))])
+        text = export_script(pipeline)
+        assert [line for line in text.split("\n") if "import" in line and '("' not in line] == [
+            "from napari_openhcs import FunctionStep, Pipeline, main"
+        ]
+        assert import_script(text) == pipeline
+
     def test_what_no_script_can_hold_is_refused(self) -> None:
         with pytest.raises(PipelineError, match="surrogate"):
             FunctionStep((GAUSSIAN, {"mode": "\ud800"}))

@@ -3,6 +3,7 @@
 from napari_openhcs.commands import (
     compile,
     demo,
+    diff,
     export,
     functions,
     inspect,
@@ -29,6 +30,7 @@ COMMANDS = tuple(
         table,
         show,
         export,
+        diff,
         open,
         sample,
         demo,

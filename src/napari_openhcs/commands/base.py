@@ -96,3 +96,11 @@ def well_list(text: str) -> tuple[str, ...]:
     except PlateError as error:
         # The parser shows the text of this class alone.
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+
+
+def one_well(text: str) -> str:
+    """Return the canonical name of one well: ``a1`` is ``A01``."""
+    wells = well_list(text)
+    if len(wells) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one well: expected one such as A01")
+    return wells[0]

@@ -196,12 +196,15 @@ class _Reader:
             elif not node.level and module in _BESIDE and alias.name != "*":
                 value = _Dotted(path)
             elif node.level or not self._is_known(path):
-                why = why_missing(path) if not node.level and len(path) < 200 else ""
-                found = f"an import of '{'.' * node.level}{shortened(path)}'"
-                if why:
-                    found += f" ({why.rstrip('.')})"
+                if not node.level and len(path) < 200 and (why := why_missing(path)):
+                    line, column = self._place(node)
+                    raise ScriptError(
+                        f"{self._name}, line {line}, column {column}: {why}", line, column
+                    )
                 raise self._refusal(
-                    node, found, "registered functions and napari_openhcs only" + _nearest(path)
+                    node,
+                    f"an import of '{'.' * min(node.level, 3)}{shortened(path)}'",
+                    "registered functions and napari_openhcs only" + _nearest(path),
                 )
             else:
                 value = _Dotted(path)

@@ -6,26 +6,27 @@ import builtins
 import keyword
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
 from napari_openhcs.axes import slug
 from napari_openhcs.errors import ParameterError
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions.registry import specs
 from napari_openhcs.pipeline.config import PipelineConfig
 from napari_openhcs.pipeline.literals import shown
 from napari_openhcs.pipeline.pipeline import Pipeline
 from napari_openhcs.pipeline.step import Chain, FunctionCall, FunctionStep
 
-__all__ = ["format_literal", "write_pipeline"]
+__all__ = ["Parts", "format_literal", "write_parts", "write_pipeline"]
 
 LINE_LENGTH = 88
 INDENT = "    "
 
-_OWN_NAMES = ("FunctionStep", "Pipeline", "PipelineConfig", "main", "pipeline")
+_OWN_NAMES = ("FunctionStep", "Pipeline", "PipelineConfig", "main", "pipeline", "run", "preview")
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,17 @@ def format_literal(value: Any) -> str:
     return _flat(_literal(value))
 
 
+def _is_importable(function: str) -> bool:
+    """Whether an id is that of a known function and can stand in an import.
+
+    Anything else may stand in a pipeline that was read from a foreign script: an import of it
+    would run a foreign module, or be other code altogether, when the exported script is run.
+    """
+    parts = function.split(".")
+    plain = all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
+    return len(parts) > 1 and plain and function in specs()
+
+
 class _Names:
     """Which name each function has in the script."""
 
@@ -150,7 +162,7 @@ class _Names:
         taken = set(_OWN_NAMES) | set(dir(builtins)) | set(keyword.kwlist)
         for step in pipeline:
             for _, call in step.calls():
-                if call.function not in self._by_id:
+                if call.function not in self._by_id and _is_importable(call.function):
                     name = self._free_name(call.function, taken)
                     taken.add(name)
                     self._by_id[call.function] = name
@@ -164,7 +176,8 @@ class _Names:
         return candidate
 
     def __getitem__(self, function: str) -> str:
-        return self._by_id[function]
+        """Return a function's name, or its id as text where a script should not import it."""
+        return self._by_id.get(function) or _text(function)
 
     def imports(self, own: list[str]) -> list[str]:
         """Return the import lines, sorted as isort does within one block."""
@@ -264,28 +277,66 @@ def _docstring(name: str) -> str:
     )
 
 
+def _own_names(pipeline: Pipeline) -> list[str]:
+    """Return the classes of ours that a pipeline is written with."""
+    names = ["FunctionStep", "Pipeline"] if pipeline.steps else ["Pipeline"]
+    return names if pipeline.config == PipelineConfig() else [*names, "PipelineConfig"]
+
+
+def _assembled(pipeline: Pipeline, steps: _Group) -> str:
+    """Return the assignment of a pipeline, its steps written as given."""
+    arguments: list[tuple[str, _Node]] = [("", steps), ("name=", _text(pipeline.name))]
+    if pipeline.config != PipelineConfig():
+        arguments.append(("config=", _config(pipeline.config)))
+    body = _render(_Group("Pipeline(", tuple(arguments), ")"), 0, len("pipeline = "))
+    return f"pipeline = {body}"
+
+
 def write_pipeline(pipeline: Pipeline) -> str:
     """Return a pipeline as source; see :func:`napari_openhcs.pipeline.script.export_script`."""
     names = _Names(pipeline)
     steps = _Group(
         "[", tuple(("", _step(step, names)) for step in pipeline), "]", bool(pipeline.steps)
     )
-    arguments: list[tuple[str, _Node]] = [("", steps), ("name=", _text(pipeline.name))]
-    own = ["FunctionStep", "Pipeline", "main"] if pipeline.steps else ["Pipeline", "main"]
-    if pipeline.config != PipelineConfig():
-        arguments.append(("config=", _config(pipeline.config)))
-        own.append("PipelineConfig")
-    body = _render(_Group("Pipeline(", tuple(arguments), ")"), 0, len("pipeline = "))
     return "\n".join(
         [
             _docstring(pipeline.name),
             "",
-            *names.imports(own),
+            *names.imports([*_own_names(pipeline), "main"]),
             "",
-            f"pipeline = {body}",
+            _assembled(pipeline, steps),
             "",
             'if __name__ == "__main__":',
             f"{INDENT}raise SystemExit(main(pipeline))",
             "",
         ]
     )
+
+
+class Parts(NamedTuple):
+    """A pipeline in pieces, each of them source of its own."""
+
+    imports: str
+    steps: tuple[str, ...]
+    """``step_1 = FunctionStep(...)`` and so on."""
+    pipeline: str
+
+
+def write_parts(pipeline: Pipeline, own: Iterable[str] = ()) -> Parts:
+    """Return a pipeline as a notebook has it: imports, a piece for each step, the whole.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    own : iterable of str
+        Further names to import from ``napari_openhcs``.
+    """
+    names = _Names(pipeline)
+    titles = [f"step_{number}" for number in range(1, len(pipeline) + 1)]
+    steps = tuple(
+        f"{title} = {_render(_step(step, names), 0, len(title) + 3)}"
+        for title, step in zip(titles, pipeline, strict=True)
+    )
+    listed = _Group("[", tuple(("", title) for title in titles), "]")
+    imports = names.imports([*_own_names(pipeline), *own])
+    return Parts("\n".join(imports), steps, _assembled(pipeline, listed))
