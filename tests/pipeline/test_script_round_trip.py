@@ -69,12 +69,14 @@ def step(rng: random.Random) -> FunctionStep:
         "input_source": rng.choice(("plate", *WORDS)),
         "select": {c: rng.sample(("1", "DAPI", 3, "é"), rng.randrange(1, 3)) for c in COMPONENTS},
         "inputs": {"labels": rng.choice(WORDS), "intensity_image": "plate/GFP"},
+        "special_outputs": {"positions": rng.choice(("csv", None)), "outlines": "json"},
+        "oom_retries": rng.randrange(5),
         "volume": True,
         "materialize": True,
         "dtype": rng.choice(("native", "float32", "uint8")),
         "enabled": False,
         "time_limit_s": rng.choice((1, 0.5, math.inf)),
-        "cpu_fallback": False,
+        "cpu_fallback": rng.choice((True, False)),
     }
     chosen = {name: value for name, value in options.items() if rng.random() < 0.25}
     if rng.random() < 0.3:
@@ -123,7 +125,8 @@ def test_the_pipelines_tried_hold_every_kind_of_thing() -> None:
     text = "".join(export_script(pipeline(seed)) for seed in range(500))
     for part in (
         'float("nan")', 'float("-inf")', '("disk", 3)', "PipelineConfig(", "group_by=", "select=",
-        "time_limit_s=", "cpu_fallback=False", ": [", ": None", "細胞の核", "{}", "()", " as ",
+        "time_limit_s=", "cpu_fallback=False", "special_outputs=",
+        "oom_retries=", ": [", ": None", "細胞の核", "{}", "()", " as ",
     ):  # fmt: skip
         assert part in text
 

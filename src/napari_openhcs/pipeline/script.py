@@ -1,16 +1,7 @@
 """A pipeline as a script: written as a person would, read back without running it.
 
-What a script may hold (everything else is refused with its line and column)::
-
-    script     = [docstring] { import | constant | step | steps | pipeline } [ guard ]
-    import     = "from" module "import" name ["as" name] | "import" module ["as" name]
-                 (only registered functions and the names of napari_openhcs)
-    constant   = NAME "=" literal
-    step       = NAME "=" FunctionStep(...)
-    steps      = NAME "=" [ step, ... ]
-    pipeline   = NAME "=" Pipeline([ step, ... ], name=..., config=PipelineConfig(...))
-    guard      = 'if __name__ == "__main__":' [ "raise SystemExit(" ] main(NAME) [ ")" ]
-    literal    = text, number, True, False, None, and tuples, lists, dicts of literals
+A script is cut into words (``script_words.py``, which refuses what no pipeline has), parsed and
+read (``script_reader.py``); ``docs/script-grammar.md`` has the grammar.
 
 :func:`export_script` and :func:`import_script` are inverse: export, import, export gives
 the same bytes.

@@ -209,7 +209,7 @@ def _formats(value: Any) -> FrozenMapping[str, Any]:
         for key, item in value.items()
     ):
         raise PipelineError(
-            f"A step's special_outputs is {value!r}: expected a mapping such as "
+            f"A step's special_outputs is {shown(value)}: expected a mapping such as "
             '{"positions": "csv"}.'
         )
     return FrozenMapping(value)
