@@ -24,7 +24,7 @@ PIPELINES = {
 RUN = """
 import runpy, sys
 try:
-    runpy.run_path(sys.argv[1], run_name="__main__")
+    runpy.run_path(sys.argv.pop(1), run_name="__main__")
 except SystemExit as end:
     loaded = {name.partition(".")[0] for name in sys.modules}
     window = loaded & {"napari", "qtpy", "magicgui", "PyQt6", "PySide6"}
@@ -77,4 +77,4 @@ def test_the_script_gives_what_the_session_gives(name: str, plate: Path, tmp_pat
     (expected,) = (tmp_path / "session").glob("*.ome.zarr")
     (found,) = (tmp_path / "out").glob("*.ome.zarr")
     assert digest_of(found) == digest_of(expected)
-    assert len(digest_of(found)) > 10
+    assert len(digest_of(found)) >= 6
