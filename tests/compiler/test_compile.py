@@ -268,7 +268,7 @@ FUNCTIONS = (
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(),
+    st.integers(-(2**63), 2**64 - 1),
     st.floats(0, 20),
     st.sampled_from([float("inf"), float("nan"), "a", "", ("disk", 2), ((1,), "b")]),
 )

@@ -142,13 +142,13 @@ def _selection(value: Any) -> FrozenMapping[str, tuple[str | int, ...]]:
             f'A step\'s select is {shown(value)}: expected a mapping such as {{"channel": "DAPI"}}.'
         )
     selection = {
-        key: tuple(item) if isinstance(item, list | tuple) else (item,)
+        key: freeze(item) if isinstance(item, list | tuple) else (freeze(item),)
         for key, item in dict(value or {}).items()
     }
     _components(tuple(selection))
     for key, items in selection.items():
         for item in items:
-            if isinstance(item, bool) or not isinstance(item, str | int) or why_no_literal(item):
+            if why_no_literal(item):
                 raise PipelineError(
                     f"A step's select is {shown(item)} for {key}: expected names or numbers."
                 )
