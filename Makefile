@@ -9,6 +9,8 @@ CORE_VENV ?= .venv-core
 DEMO ?= demo
 # CPU build where pip finds one; `make test TORCH=` does without (its tests are skipped).
 TORCH ?= torch==2.13.0 kornia
+# Files of tests side by side; `make test PARALLEL=` one after the other.
+PARALLEL ?= -n 2 --dist loadfile
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 
 BIN := $(VENV)/bin
@@ -20,14 +22,14 @@ demo: $(VENV)/.window
 	$(BIN)/napari-openhcs demo --output $(DEMO)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m "long or nightly"
 
 # The core works where there is no Qt and no napari.
 test-core: $(CORE_VENV)/.test
-	$(CORE_VENV)/bin/python -m pytest -m "not window and not long and not nightly"
+	$(CORE_VENV)/bin/python -m pytest $(PARALLEL) -m "not window and not long and not nightly"
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

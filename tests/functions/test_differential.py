@@ -19,6 +19,7 @@ from scipy import ndimage
 from napari_openhcs.axes import Contract, Kind
 from napari_openhcs.compiler.patterns import EITHER, STACKED
 from napari_openhcs.frozen import FrozenMapping
+from napari_openhcs.functions import special
 from napari_openhcs.functions.apply import apply_chain
 from napari_openhcs.functions.classify import on_numpy
 from napari_openhcs.functions.facts import example_of
@@ -93,7 +94,14 @@ def plan_of(spec: FunctionSpec, kind: Kind, applies_to: str, arrays: Arrays) -> 
         array_parameters=tuple(arrays),
         unit_scaled=spec.is_unit_scaled(parameters),
         shared_columns=spec.shared_columns,
+        special_inputs=tuple(item.name for item in spec.special_parameters),
+        special_outputs=spec.special_outputs,
     )
+
+
+def side_inputs(spec: FunctionSpec, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return what earlier steps would hand to a function beside its image."""
+    return {item.name: special.example_of(item.special, shape) for item in spec.special_parameters}
 
 
 def ways(spec: FunctionSpec) -> tuple[str, ...]:
@@ -124,6 +132,7 @@ def direct(spec: FunctionSpec, plan: FunctionPlan, stack: np.ndarray, arrays: Ar
 
     def call(first: np.ndarray, given: Arrays) -> Any:
         parameters = with_footprints(spec, dict(plan.parameters), first.ndim)
+        parameters |= side_inputs(spec, first.shape)
         return function(first.copy(), **{k: a.copy() for k, a in given.items()}, **parameters)
 
     if plan.applies_to == "stack":
@@ -181,7 +190,17 @@ def run(spec: FunctionSpec, kind: Kind, dtype: str, way: str, arrays: Arrays, se
     wired = {name: list(array) for name, array in arrays.items()}
 
     def through(policy: str) -> list[Any]:
-        return list(apply_chain([plan], list(stack), wired, dtype_policy=policy, input_kind=kind))
+        sides = side_inputs(spec, stack.shape if way == "stack" else stack.shape[1:])
+        calls = 1 if way == "stack" else len(stack)
+        found = apply_chain(
+            [plan],
+            list(stack),
+            wired,
+            dtype_policy=policy,
+            input_kind=kind,
+            specials={name: [value] * calls for name, value in sides.items()},
+        )
+        return list(found)
 
     raw = direct(spec, plan, stack, arrays)
     native = through("native")
