@@ -12,7 +12,9 @@ from skimage.filters import gaussian
 
 pipeline = Pipeline(
     [
+        # Smooth
         FunctionStep((gaussian, {"sigma": 1.0}), name="Smooth"),
+        # Threshold
         FunctionStep(
             (
                 threshold_half_maximum,
@@ -20,6 +22,7 @@ pipeline = Pipeline(
             ),
             name="Threshold",
         ),
+        # Fill and clean
         FunctionStep(
             [
                 fill_holes,
@@ -28,6 +31,7 @@ pipeline = Pipeline(
             ],
             name="Fill and clean",
         ),
+        # Nuclei
         FunctionStep(
             (
                 split_touching,
@@ -42,6 +46,7 @@ pipeline = Pipeline(
             inputs={"intensity": "Smooth"},
             materialize=True,
         ),
+        # Measure
         FunctionStep(
             measure_objects,
             name="Measure",

@@ -1,3 +1,4 @@
+import math
 import pickle
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -106,3 +107,8 @@ def test_numbers_that_json_does_not_have_go_through_it():
     again = from_json(to_json(values), FrozenMapping[str, Any])
     assert again == values
     assert repr(again) == repr(values)
+
+
+def test_a_mapping_with_nan_equals_its_pickled_copy() -> None:
+    mapping = freeze({"value": math.nan, "both": (1.0, float("nan")), "in": {"deep": -math.nan}})
+    assert pickle.loads(pickle.dumps(mapping)) == mapping

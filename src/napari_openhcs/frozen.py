@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -66,8 +66,8 @@ class FrozenMapping(Mapping[K, V]):
             return self._items == dict(other)
         return NotImplemented
 
-    def __reduce__(self) -> tuple[type[FrozenMapping[K, V]], tuple[dict[K, V]]]:
-        return (type(self), (self._items,))
+    def __reduce__(self) -> tuple[Callable[[dict[K, V]], FrozenMapping[K, V]], tuple[dict[K, V]]]:
+        return _unpickled, (self._items,)
 
     def __repr__(self) -> str:
         return f"FrozenMapping({self._items!r})"
@@ -79,6 +79,17 @@ class FrozenMapping(Mapping[K, V]):
         return FrozenMapping(merged)
 
 
+def _unpickled(items: dict[K, V]) -> FrozenMapping[K, V]:
+    return FrozenMapping({key: _one_nan(value) for key, value in items.items()})
+
+
+def _one_nan(value: Any) -> Any:
+    """Return a value in which every "not a number" is that of :mod:`math`."""
+    if type(value) is tuple:
+        return tuple(_one_nan(item) for item in value)
+    return math.nan if isinstance(value, float) and value != value else value
+
+
 def freeze(value: Any) -> Any:
     """Turn lists into tuples and mappings into :class:`FrozenMapping`, all the way down.
 
@@ -88,9 +99,7 @@ def freeze(value: Any) -> Any:
         return FrozenMapping({key: freeze(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
         return tuple(freeze(item) for item in value)
-    if isinstance(value, float) and value != value:
-        return math.nan
-    return value
+    return _one_nan(value)
 
 
 _NUMBER = "$number"
