@@ -107,7 +107,7 @@ def test_a_memory_type_is_one_file(add: Callable[..., None]) -> None:
     )
     assert np.array_equal(result, PLANE * 2)
     there = memory_types.convert(PLANE, "numpy", "boxed")
-    assert np.array_equal(memory_types.convert(there.array, "boxed", "torch").array, PLANE)
+    assert np.array_equal(memory_types.convert(there.array, "boxed", "numpy").array, PLANE)
 
 
 LIBRARY = '''
@@ -145,9 +145,9 @@ def test_a_function_library_is_one_file(add: Callable[..., None]) -> None:
 
 
 CUSTOM = '''
-from napari_openhcs.memory_types.decorators import torch as torch_function
+from napari_openhcs.memory_types.decorators import numpy as numpy_function
 
-@torch_function
+@numpy_function
 def quadruple(image):
     """Multiply by four."""
     return image * 4
@@ -165,6 +165,6 @@ def test_a_custom_function_is_one_file_that_was_trusted(
     path.write_text(CUSTOM)
     assert trust_file(path, read_file(path).sha256).state == "ready"
     spec = registry.get_spec("napari_openhcs.functions.custom.mine.quadruple")
-    call = plan(spec.id, "torch", "custom", spec.library_version)
+    call = plan(spec.id, "numpy", "custom", spec.library_version)
     (result,) = apply_chain((call,), [PLANE], {}, dtype_policy="native")
     assert np.array_equal(result, PLANE * 4)

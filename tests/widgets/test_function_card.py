@@ -1,5 +1,7 @@
 import pytest
 
+pytest.importorskip("napari")
+
 from napari_openhcs.functions.registry import get_spec
 from napari_openhcs.widgets.function_card import function_card, speed_class
 
