@@ -7,8 +7,9 @@ from PIL import Image
 
 from napari_openhcs.axes import Kind
 from napari_openhcs.functions.catalogue import CATALOGUES
+from napari_openhcs.functions.classify import main_trial
 from napari_openhcs.functions.libraries import LIBRARIES
-from napari_openhcs.functions.pictures import before_and_after, make_pictures, render, trial_of
+from napari_openhcs.functions.pictures import before_and_after, make_pictures, render
 from napari_openhcs.functions.registry import get_spec, specs
 from napari_openhcs.functions.scene import SIDE, scene_array
 from napari_openhcs.functions.segmentation import label_components
@@ -136,8 +137,8 @@ def test_labels_that_touch_differ_in_colour():
 
 
 def test_volumes_are_shown_only_where_needed():
-    assert trial_of(get_spec(OTSU)).ndim == 2
-    assert trial_of(get_spec("napari_openhcs.functions.projection.max_projection")).ndim == 3
+    assert main_trial(get_spec(OTSU)).ndim == 2
+    assert main_trial(get_spec("napari_openhcs.functions.projection.max_projection")).ndim == 3
 
 
 def test_the_scene_is_the_same_every_time_and_fits_together():

@@ -21,28 +21,18 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from napari_openhcs.axes import Contract, Kind
+from napari_openhcs.axes import Kind
 from napari_openhcs.functions.catalogue import CATALOGUES
-from napari_openhcs.functions.classify import on_numpy, trial_call
+from napari_openhcs.functions.classify import main_trial, on_numpy, trial_call
 from napari_openhcs.functions.libraries import LIBRARIES
 from napari_openhcs.functions.registry import get_function, get_spec, is_available, specs
 from napari_openhcs.functions.scene import SIDE, scene_array
 from napari_openhcs.functions.spec import FunctionSpec
-from napari_openhcs.functions.trial import Trial
-from napari_openhcs.functions.trial_images import DTYPES
 
-__all__ = ["before_and_after", "make_pictures", "render", "trial_of"]
+__all__ = ["before_and_after", "make_pictures", "render"]
 
 _DATE: Final = (2020, 1, 1, 0, 0, 0)
 """Of every member, so that the same pictures make the same file."""
-
-
-def trial_of(spec: FunctionSpec) -> Trial:
-    """Return the input on which a function is shown: volumes only where it needs them."""
-    kind = spec.input_kinds[0]
-    stacks = spec.contract in (Contract.REDUCE, Contract.VOLUME) or 2 not in spec.ndims
-    known = [dtype for dtype in DTYPES[kind] if dtype in spec.dtypes]
-    return Trial(kind, 3 if stacks else 2, (known or list(DTYPES[kind]))[0])
 
 
 def _plane(array: np.ndarray) -> np.ndarray:
@@ -109,7 +99,7 @@ _PALETTE: Final = [
 
 def _shown(spec: FunctionSpec) -> tuple[str, bytes, bytes]:
     """Call a function and return (name of what goes in, its picture, the result's)."""
-    trial = trial_of(spec)
+    trial = main_trial(spec)
     first, parameters = trial_call(spec, trial, make=scene_array)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from napari_openhcs.axes import VALID_MEMORY_TYPES
 from napari_openhcs.errors import FunctionNotFoundError, FunctionUnavailableError
 from napari_openhcs.functions.libraries import LIBRARIES
-from napari_openhcs.functions.libraries.base import import_function, signature_text
+from napari_openhcs.functions.libraries.base import FunctionLibrary, import_function, signature_text
 from napari_openhcs.functions.search import SearchIndex
 from napari_openhcs.functions.spec import FunctionSpec
 
@@ -311,9 +311,14 @@ def function_by_source(call: FunctionPlan) -> Callable[..., Any] | None:
     FunctionUnavailableError
         The source is not here, not trusted, or cannot be loaded.
     """
-    if call.library not in LIBRARIES or not LIBRARIES[call.library].keeps_source:
-        return None
-    return LIBRARIES[call.library].load(call.function, call.library_version)
+    library = _keeper(call)
+    return None if library is None else library.load(call.function, call.library_version)
+
+
+def _keeper(call: FunctionPlan) -> FunctionLibrary | None:
+    """Return the library of a planned call if it keeps sources."""
+    library = LIBRARIES.get(call.library)
+    return library if library is not None and library.keeps_source else None
 
 
 def source_names(calls: Iterable[FunctionPlan]) -> tuple[str, ...]:
@@ -326,18 +331,18 @@ def sources(calls: Iterable[FunctionPlan]) -> dict[str, bytes]:
     """Return the source files, by name, of those of the planned calls that have one."""
     found: dict[str, bytes] = {}
     for call in calls:
-        name = _source_name(call)
-        source = (
-            LIBRARIES[call.library].source(call.function, call.library_version) if name else None
-        )
+        library, name = _keeper(call), _source_name(call)
+        if library is None or not name:
+            continue
+        source = library.source(call.function, call.library_version)
         if source is not None:
             found[name] = source
     return found
 
 
 def _source_name(call: FunctionPlan) -> str:
-    keeps = call.library in LIBRARIES and LIBRARIES[call.library].keeps_source
-    return LIBRARIES[call.library].source_name(call.function) if keeps else ""
+    library = _keeper(call)
+    return "" if library is None else library.source_name(call.function)
 
 
 def check_sources(calls: Iterable[FunctionPlan]) -> None:
@@ -365,7 +370,7 @@ def accept_sources(folder: Path, calls: Iterable[FunctionPlan]) -> None:
     """Let this process load the sources that were planned, also from a run's `folder`."""
     versions: dict[str, set[str]] = {}
     for call in calls:
-        if call.library in LIBRARIES and LIBRARIES[call.library].keeps_source:
+        if _keeper(call) is not None:
             versions.setdefault(call.library, set()).add(call.library_version)
     for library, accepted in versions.items():
         LIBRARIES[library].accept(folder, frozenset(accepted))
